@@ -1,0 +1,1 @@
+"""One module per subcommand: builds the channels and the actors, opens one nursery."""

@@ -1,0 +1,1 @@
+"""Run a command whenever a part of etcd changes."""

@@ -1,0 +1,1 @@
+"""The outside world: thin wrappers that take no decisions."""

@@ -1,0 +1,1 @@
+"""Actors, supervision, signals and debouncing: knows Trio, knows no domain."""

@@ -1,8 +1,8 @@
 """The errors of lochkit, named for who must act on them.
 
-An error that only time can heal is a :class:`TransientError`: the supervisor restarts on it. An error
-that an operator must heal by changing something is a :class:`ConfigError`. Everything else that is not
-a :class:`LochkitError` is a bug, keeps its traceback, and takes the process down.
+An error that only time can heal is a :class:`TransientError`: the supervisor restarts on it. An
+error that an operator must heal by changing something is a :class:`ConfigError`. Everything else
+that is not a :class:`LochkitError` is a bug, keeps its traceback, and takes the process down.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ class CommandFailed(LochkitError):
 
 
 def leaves(exc: BaseException) -> Iterator[BaseException]:
-    """Yield the plain exceptions in ``exc``: itself, or every leaf of an exception group in order."""
+    """Yield the plain exceptions in ``exc``: itself, or each leaf of an exception group in order."""
     if isinstance(exc, BaseExceptionGroup):
         for inner in exc.exceptions:
             yield from leaves(inner)

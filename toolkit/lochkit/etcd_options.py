@@ -30,8 +30,9 @@ def _not_empty(word: str) -> None:
 class EtcdOptions:
     """Where etcd is and who we are to it, as the operator said it; nothing here has been tried yet.
 
-    What is given nowhere else is taken from etcdctl's own variables: ETCDCTL_ENDPOINTS, _CACERT, _CERT
-    and _KEY (the latter two only together), _USER (``name`` or ``name:password``) and _PASSWORD.
+    What is given nowhere else is taken from etcdctl's own variables: ETCDCTL_ENDPOINTS, _CACERT,
+    _CERT and _KEY (the latter two only together), _USER (``name`` or ``name:password``) and
+    _PASSWORD.
 
     Attributes:
         password: only ever from the environment; never shown.

@@ -1,11 +1,12 @@
 """How a subcommand declares its options: once, as fields of a frozen dataclass.
 
-From such a class are derived the command line and its help (:mod:`lochkit.cli_options`), the names in
-the environment, and the strict schema of the configuration file (:mod:`lochkit.config`), so these can
-not drift apart. This module is data only: it imports neither asyncclick nor cattrs.
+From such a class are derived the command line and its help (:mod:`lochkit.cli_options`), the names
+in the environment, and the strict schema of the configuration file (:mod:`lochkit.config`), so
+these can not drift apart. This module is data only: it imports neither asyncclick nor cattrs.
 
-A field's type is one of ``str``, ``int``, ``float``, ``bool``, ``tuple[str, ...]``, a ``Literal`` of
-strings, an ``Enum`` with string values, or one of these ``| None``; or a dataclass, by :func:`shared`.
+A field's type is one of ``str``, ``int``, ``float``, ``bool``, ``tuple[str, ...]``, a ``Literal``
+of strings, an ``Enum`` with string values, or one of these ``| None``; or a dataclass, by
+:func:`shared`.
 """
 
 import dataclasses
@@ -35,7 +36,8 @@ class Option:
     """What is known of one option besides its name in Python, its type and its default.
 
     Attributes:
-        declarations: as typed, long form first: ``("--quiet-time",)``, ``("--stable/--no-stable",)``;
+        declarations: as typed, long form first: ``("--quiet-time",)``,
+        ``("--stable/--no-stable",)``;
             empty for the trailing words of a command line (:func:`argument`).
         help: one sentence or two, for ``--help``.
         metavar: what stands for the value in ``--help``.
@@ -48,7 +50,8 @@ class Option:
         hidden: left out of ``--help``.
         default_text: what ``--help`` says of the default, when the value itself says little.
         completes: what the shell may complete the value with.
-        check: raises ValueError with a phrase such as ``must begin with '/'``; called with the value
+        check: raises ValueError with a phrase such as ``must begin with '/'``; called with the
+        value
             (each item of a tuple).
         section: heading in ``--help``; default ``Options``.
     """
@@ -102,7 +105,7 @@ def option(
 
 
 def flag(*declarations: str, default: bool = False, **facts: Any) -> Any:
-    """Declare a ``bool`` field: ``"--once", "-1"``, or with a negative ``"--stable/--no-stable"``."""
+    """Declare a ``bool`` field: ``"--once", "-1"``, or with its negative ``"--loud/--quiet"``."""
     described = Option(declarations=declarations, **facts)
     return dataclasses.field(default=default, metadata={METADATA_KEY: described})
 
@@ -122,7 +125,8 @@ def shared(cls: type[Any], table: str) -> Any:
     """Declare a field that holds another options class, common to several subcommands.
 
     Args:
-        cls: the dataclass; when it has a classmethod ``resolve(given, environ)``, that builds it from
+        cls: the dataclass; when it has a classmethod ``resolve(given, environ)``, that builds it
+        from
             the values the operator gave, else it is called with them.
         table: its table in the configuration file, ``"etcd"`` for ``[etcd]``.
     """
@@ -174,7 +178,7 @@ class OptionField:
         return self.name.upper()
 
     def faults(self, value: Any) -> Iterator[str]:
-        """Yield what is wrong with a value of the right type: its range, then the declared check."""
+        """Yield what is wrong with a value of the right type: range, then the declared check."""
         low, high = self.option.minimum, self.option.maximum
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             if value != value:
@@ -193,7 +197,7 @@ class OptionField:
 
 
 def option_fields(cls: type[Any]) -> Iterator[OptionField]:
-    """Yield the options that ``cls`` itself declares, in order; fields without metadata are skipped."""
+    """Yield the options that ``cls`` itself declares, in order; other fields are skipped."""
     hints = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
         described = field.metadata.get(METADATA_KEY)

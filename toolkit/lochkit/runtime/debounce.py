@@ -1,4 +1,4 @@
-"""An actor that waits for quiet: many messages in, few merged ones out, and never a lost last one."""
+"""An actor that waits for quiet: many messages in, few merged ones out, the last never lost."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,8 +20,8 @@ class Pending(Generic[T]):
     """Messages not handed over yet, merged as they come.
 
     Runs of equal length are merged, like the carries of a binary counter: a large first message (a
-    whole keyspace) is then copied by ``merge`` log2(n) times while n small ones arrive, not n times.
-    At most log2(n) + 1 merged messages are held.
+    whole keyspace) is then copied by ``merge`` log2(n) times while n small ones arrive, not n
+    times. At most log2(n) + 1 merged messages are held.
     """
 
     def __init__(self, merge: Callable[[T, T], T]) -> None:
@@ -57,9 +57,10 @@ class Pending(Generic[T]):
 class Debouncer(Generic[T]):
     """Hands over a burst of messages as one, once it has been quiet or has waited long enough.
 
-    It goes on receiving and merging while the consumer is busy, so the producer is never held up by a
-    slow command, and memory stays bounded by the merged message. The waits begin with the first
-    message not handed over yet; changes that come while the consumer is busy get their quiet time too.
+    It goes on receiving and merging while the consumer is busy, so the producer is never held up by
+    a slow command, and memory stays bounded by the merged message. The waits begin with the first
+    message not handed over yet; changes that come while the consumer is busy get their quiet time
+    too.
 
     What was received and not handed over survives a restart, and is handed over at once when the
     source ends.

@@ -14,7 +14,7 @@ __all__ = ["STOP_WITHIN", "exit_code_of", "run_until_stopped"]
 log = logging.getLogger(__name__)
 
 STOP_WITHIN: Final = 4.5
-"""Seconds from the first TERM or INT to a forced end: below the 5 s promised, which include our exit."""
+"""Seconds from the first signal to a forced end: below the 5 s promised, which include our exit."""
 
 SAME_REQUEST: Final = 0.5
 """Seconds in which a second signal is the same request: ``timeout`` signals its child and then the
@@ -38,13 +38,14 @@ async def run_until_stopped(
 ) -> signal.Signals | None:
     """Run ``body`` until it returns, or until a signal asks for the end.
 
-    The first TERM or INT cancels ``body``. If that has not ended it ``stop_within`` seconds later, or
-    another TERM or INT comes, the process exits at once with 128 + n, even when the event loop hangs.
-    Must be called in the main thread, before anything is started that needs cleaning up.
+    The first TERM or INT cancels ``body``. If that has not ended it ``stop_within`` seconds later,
+    or another TERM or INT comes, the process exits at once with 128 + n, even when the event loop
+    hangs. Must be called in the main thread, before anything is started that needs cleaning up.
 
     Args:
         body: the work; its cleanup must be bounded.
-        on_hangup: called in Trio's thread on HUP, for instance to send on a channel without waiting;
+        on_hangup: called in Trio's thread on HUP, for instance to send on a channel without
+        waiting;
             without it HUP is one more request to stop.
         stop_within: seconds that the cleanup of ``body`` may take.
         before_force: called before a forced exit, perhaps in another thread, to leave no child

@@ -63,7 +63,7 @@ def is_transient(exc: Exception) -> bool:
     return all(isinstance(leaf, TRANSIENT) for leaf in leaves(exc))
 
 
-async def supervise(
+async def supervise(  # noqa: ASYNC128 - started() is called through FirstStart
     actor: Actor,
     backoff: Backoff | None = None,
     *,

@@ -1,0 +1,62 @@
+"""``main()``: argv in, exit code out. The only ``trio.run``."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import trio
+
+from . import cli, logs
+from .errors import LochkitError, leaves
+
+__all__ = ["main"]
+
+log = logging.getLogger("lochkit")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run lochkit with ``argv`` (default: the process's own) and return its exit code.
+
+    An expected failure is logged and becomes an exit code; a bug keeps its traceback.
+    """
+    logs.setup()  # until the operator's own choice is known
+    code = _run(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _output_refused()
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        return trio.run(cli.invoke, argv)
+    except KeyboardInterrupt:  # before a subcommand took over the signals
+        return 130
+    except SystemExit as exc:  # shell completion ends so
+        return exc.code if isinstance(exc.code, int) else 1
+    except Exception as exc:
+        if all(isinstance(leaf, BrokenPipeError) for leaf in leaves(exc)):
+            return _output_refused()  # network streams raise trio.BrokenResourceError
+        expected = [leaf for leaf in leaves(exc) if isinstance(leaf, LochkitError)]
+        if len(expected) < len(list(leaves(exc))):
+            raise
+        for leaf in expected:
+            for line in str(leaf).splitlines():
+                log.error("%s", line)
+        return max(leaf.exit_code for leaf in expected)
+
+
+def _output_refused() -> int:
+    """Say nothing: whoever read our output has seen enough."""
+    with open(
+        os.devnull, "wb"
+    ) as nothing:  # else the interpreter complains when it flushes at exit
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

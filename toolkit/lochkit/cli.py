@@ -35,6 +35,7 @@ from .cli_options import (
     parameters,
 )
 from .completion import completion
+from .errors import ConfigError
 from .etcd_options import EtcdOptions
 
 __all__ = ["SUBCOMMANDS", "invoke", "tables"]
@@ -55,6 +56,8 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
 
 SHARED_TABLES: Final[Mapping[str, type[Any]]] = {"log": logs.LogOptions, "etcd": EtcdOptions}
 """The tables of the configuration file that are not a subcommand's own."""
+
+FAULT: Final = "lochkit.config.fault"
 
 EPILOG: Final = """\
 \b
@@ -138,12 +141,18 @@ def _load_config(ctx: click.Context, param: click.Parameter, path: str | None) -
         return
     from . import config  # heavy, and most calls have no file
 
-    ctx.obj = config.load(path, tables())
-    ctx.default_map = default_map(logs.LogOptions, "log", ctx.obj)
+    try:
+        ctx.obj = config.load(path, tables())
+    except ConfigError as exc:
+        ctx.meta[FAULT] = exc  # raised once it is known how to log it
+    else:
+        ctx.default_map = default_map(logs.LogOptions, "log", ctx.obj)
 
 
 def _set_up_logs(ctx: click.Context, **_: Any) -> None:
     logs.setup(collect(ctx, logs.LogOptions))
+    if FAULT in ctx.meta:
+        raise ctx.meta[FAULT]
 
 
 def _itself(cls: type[Any]) -> type[Any]:

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
@@ -166,10 +167,11 @@ def _prepare(subcommand: Subcommand[Any]) -> Callable[..., Action]:
 def _names_epilog(name: str) -> str:
     variables = f"{ENV_PREFIX}_{_upper(name)}"
     return (
-        f"Every option can also be given in the environment, as {variables}_ and its name in"
-        f" capitals with _ for -, or in the table [{name}] of the configuration file (lochkit --config). The"
-        f" connection's may leave out {_upper(name)}_, and are in [etcd] of the file. A word on the"
-        " command line goes before the environment, and that before the file."
+        f"Every option can also be given in the environment, as {variables}_ and its long name in"
+        f" capitals with _ for -, or by that name in the table [{name}] of the configuration file"
+        f" (lochkit --config). The connection's may leave out {_upper(name)}_, and are in the file's"
+        " table [etcd], where --etcd is called endpoints. The command line goes before the"
+        " environment, and that before the file."
     )
 
 
@@ -196,12 +198,18 @@ def _parameter(field: OptionField, command: str | None, prefix: str) -> click.Pa
         hidden=facts.hidden,
         is_flag=field.type is bool or None,
         multiple=field.is_many and facts.separator is None,
-        default=None if facts.required else field.default,
+        default=_default(field),
         show_default=facts.default_text or _shows_default(field),
         **common,
     )
     declared.section = facts.section
     return declared
+
+
+def _default(field: OptionField) -> Any:
+    if field.option.required:
+        return None
+    return field.default.value if isinstance(field.default, Enum) else field.default
 
 
 def _shows_default(field: OptionField) -> bool:

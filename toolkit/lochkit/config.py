@@ -146,7 +146,9 @@ def _declared(annotated: Any, converter: Any) -> Callable[[Any, Any], Any]:
         else:
             structure(value, wanted)
         if wrong := "; ".join(field.faults(value)):
-            raise _Mismatch(f"{wrong}, found {_found(value)}" if not field.is_many else wrong)
+            # A number is worth repeating; a text may be the password that should not be there.
+            found = f", found {_found(value)}" if isinstance(value, int | float) else ""
+            raise _Mismatch(wrong + found)
         return value
 
     return hook

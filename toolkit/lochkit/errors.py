@@ -46,7 +46,7 @@ class CommandFailed(LochkitError):
 
 
 def leaves(exc: BaseException) -> Iterator[BaseException]:
-    """Yield the plain exceptions in ``exc``: itself, or each leaf of an exception group in order."""
+    """Yield the plain exceptions in ``exc``: itself, or the leaves of an exception group."""
     if isinstance(exc, BaseExceptionGroup):
         for inner in exc.exceptions:
             yield from leaves(inner)

@@ -169,7 +169,7 @@ def _names_epilog(name: str) -> str:
     return (
         f"Every option can also be given in the environment, as {variables}_ and its long name in"
         f" capitals with _ for -, or by that name in the table [{name}] of the configuration file"
-        f" (lochkit --config). The connection's may leave out {_upper(name)}_, and are in the file's"
+        f" (lochkit --config). The connection's may leave out {_upper(name)}_, and are in its"
         " table [etcd], where --etcd is called endpoints. The command line goes before the"
         " environment, and that before the file."
     )

@@ -1,8 +1,9 @@
 """The messages of etcd's public v3 API that lochkit uses, as frozen data.
 
 Field names, numbers and types are those of the public ``rpc.proto``, ``kv.proto`` and
-``auth.proto`` of etcd 3.4 to 3.6. Fields a server does not know it skips, and fields it does not send are their zero
-values here: ``0``, ``False``, ``b""``, ``""``, ``()``, and ``None`` for a sub-message.
+``auth.proto`` of etcd 3.4 to 3.6. Fields a server does not know it skips, and fields it does not
+send are their zero values here: ``0``, ``False``, ``b""``, ``""``, ``()``, and ``None`` for a
+sub-message.
 
 :mod:`lochkit.etcd.wire` turns them into bytes and back.
 """

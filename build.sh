@@ -56,7 +56,7 @@ export PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1
     --no-index --find-links "$work/wheels" --no-deps --no-compile $pins >"$work/shiv.log" 2>&1 \
     || { cat "$work/shiv.log" >&2; fail "shiv failed"; }
 
-"$tools" scripts/finish-pyz "$work/shiv.pyz" toolkit/pyz_main.py "$work/lochkit.pyz" "$work" "$PWD"
+"$tools" scripts/finish_pyz.py "$work/shiv.pyz" toolkit/pyz_main.py "$work/lochkit.pyz" "$work" "$PWD"
 
 size=$(wc -c <"$work/lochkit.pyz")
 [ "$size" -lt "$limit" ] || fail "$size bytes are too many: the limit is $limit"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Put our own start into the file that shiv made, and hold the result to what we promise of it.
 
-    finish-pyz SHIV_PYZ MAIN_PY OUTPUT FORBIDDEN...
+    finish_pyz.py SHIV_PYZ MAIN_PY OUTPUT FORBIDDEN...
 
 shiv's own start unpacks to ~/.shiv whoever may write there, fails without a home, and never removes
 an old version; MAIN_PY (toolkit/pyz_main.py says what it does) takes its place. Refused are compiled

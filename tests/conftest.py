@@ -1,0 +1,13 @@
+"""What holds for every test."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have lochkit or etcdctl configured for something that is real."""
+    for name in list(os.environ):
+        if name.startswith(("LOCHKIT_", "ETCDCTL_", "SHIV_")) and name != "LOCHKIT_ETCD_BIN":
+            monkeypatch.delenv(name)

@@ -56,4 +56,4 @@ def check(name: str, data: bytes, forbidden: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    finish(*map(Path, sys.argv[1:4]), sys.argv[4:])
+    finish(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])

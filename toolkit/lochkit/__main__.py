@@ -26,7 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        code = _output_refused()
+        return _output_refused()
+    except OSError as exc:
+        log.error("the output can not be written: %s", exc.strerror or exc)
+        _output_refused()
+        return 1
     return code
 
 

@@ -35,7 +35,7 @@ from .cli_options import (
     parameters,
 )
 from .completion import completion
-from .errors import ConfigError
+from .errors import ConfigError, LochkitError
 from .etcd_options import EtcdOptions
 
 __all__ = ["SUBCOMMANDS", "invoke", "tables"]
@@ -98,6 +98,8 @@ async def invoke(argv: Sequence[str]) -> int:
         return exc.exit_code
     except click.Abort:
         return 130
+    except OSError as exc:  # so far there was nothing to do but to write
+        raise LochkitError(f"the output can not be written: {exc.strerror or exc}") from exc
     if isinstance(action, int):  # --help, --version: all has been said
         return action
     return await action() or 0

@@ -22,7 +22,10 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _COLOURS: Final = {"debug": "2", "warning": "33", "error": "31", "critical": "1;31"}
 _SYSLOG: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 # A key in etcd or a server's answer may hold anything: it must not forge lines or drive a terminal.
-_CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
+_CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {
+    code: f"\\u{code:04x}"  # line and paragraph separators, and what turns the direction of text
+    for code in (*range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,83 @@
+"""Logging in to etcd: one token for all calls, renewed when the server no longer knows it."""
+
+import logging
+
+import trio
+
+from .config import Credentials
+from .connection import Connection, Metadata
+from .dial import read_password_file
+from .errors import AuthFailed, StatusCode
+from .messages import AuthenticateRequest, AuthenticateResponse
+from .wire import decode, encode
+
+__all__ = ["Login"]
+
+log = logging.getLogger(__name__)
+
+_AUTHENTICATE = "/etcdserverpb.Auth/Authenticate"
+
+
+class Login:
+    """The token of one user.
+
+    etcd's simple tokens are known to every member and expire when unused (5 minutes by default);
+    JWTs expire however much they are used. Open watches outlive their token; every other call then
+    fails with ``Unauthenticated``, upon which the caller says `forget` and asks again.
+
+    Args:
+        credentials: who to log in as; None never logs in.
+    """
+
+    def __init__(self, credentials: Credentials | None) -> None:
+        self._credentials = credentials
+        self._token: str | None = None
+        self._known = credentials is None
+        self._asking = trio.Lock()
+
+    @property
+    def token(self) -> str | None:
+        """The token in use, to hand back to `forget`."""
+        return self._token
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether a refused token can be replaced by a new one."""
+        return self._credentials is not None
+
+    def forget(self, token: str | None) -> None:
+        """The server refused `token`: get a new one before the next call, unless another task
+        already did."""
+        if self._credentials is not None and self._token == token:
+            self._token, self._known = None, False
+
+    async def metadata(self, connection: Connection) -> Metadata:
+        """What to send with a call; logs in first where needed. The caller sets the time limit.
+
+        Raises:
+            AuthFailed: etcd does not accept user and password.
+            EtcdError: the login did not get through.
+        """
+        if not self._known:
+            async with self._asking:
+                if not self._known:
+                    self._token = await self._log_in(connection)
+                    self._known = True
+        return () if self._token is None else (("token", self._token),)
+
+    async def _log_in(self, connection: Connection) -> str | None:
+        credentials = self._credentials
+        assert credentials is not None  # otherwise nothing is ever unknown
+        password = credentials.password
+        if password is None and credentials.password_file is not None:
+            # Read anew each time: that is how a changed password reaches a running daemon.
+            password = await trio.to_thread.run_sync(read_password_file, credentials.password_file)
+        request = AuthenticateRequest(name=credentials.user, password=password or "")
+        try:
+            answer = await connection.unary(_AUTHENTICATE, encode(request), ())
+        except AuthFailed as error:
+            if error.code == StatusCode.FAILED_PRECONDITION:
+                log.warning("etcd has authentication switched off; going on without a login")
+                return None
+            raise
+        return decode(AuthenticateResponse, answer).token

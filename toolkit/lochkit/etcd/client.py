@@ -1,0 +1,167 @@
+"""The etcd client: everything behind one context manager.
+
+    async with open_client(config) as etcd:
+        await etcd.kv.put(b"/greeting", b"hello")
+        async with etcd.watch(WatchCreateRequest(key=b"/greeting")) as watch:
+            print(await watch.receive())
+
+Inside run one task per connection and the lease keeper, in a nursery of the context manager's.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+import trio
+
+from .auth import Login
+from .caller import Caller
+from .cluster import Access, Cluster
+from .config import EtcdConfig
+from .dial import check_files, dial
+from .errors import DeadlineExceeded, EtcdError, NoLeader, PermissionDenied, Unauthenticated
+from .keepalive import LeaseKeeper
+from .kv import KeyValues, Listing
+from .leases import Leases
+from .link import Link
+from .messages import RangeRequest, ResponseHeader, WatchCreateRequest
+from .prefix import KeyRange
+from .watch import Watch, WatchStream
+
+__all__ = ["Client", "open_client"]
+
+_WATCH: Final = "/etcdserverpb.Watch/Watch"
+# The member then ends a watch when it has lost its leader, instead of staying silent in its
+# partition.
+_REQUIRE_LEADER: Final = (("hasleader", "true"),)
+
+
+class Client:
+    """A connected etcd client, made by `open_client`.
+
+    Attributes:
+        kv: keys and values.
+        leases: leases.
+        cluster: members and status.
+        access: users and roles.
+    """
+
+    def __init__(self, config: EtcdConfig, nursery: trio.Nursery) -> None:
+        self._config = config
+        open_connection = partial(dial, config=config, nursery=nursery)
+        self._watch_link = Link(config.endpoints, open_connection, "watches")
+        self._login = Login(config.credentials)
+        self._caller = Caller(
+            Link(config.endpoints, open_connection, "calls"),
+            self._login,
+            timeout=config.request_timeout,
+            max_message_bytes=config.max_message_bytes,
+        )
+        self._watches: WatchStream | None = None
+        self._opening_stream = trio.Lock()
+        self.kv = KeyValues(self._caller)
+        self.cluster = Cluster(self._caller)
+        self.access = Access(self._caller)
+        self.keeper = LeaseKeeper(self._caller, limit=config.max_message_bytes)
+        self.leases = Leases(self._caller, self.keeper)
+
+    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
+        """All keys of a range at one revision; see `KeyValues.list`."""
+        return await self.kv.list(wanted, revision=revision)
+
+    async def verify(self) -> ResponseHeader:
+        """The header of a linearizable read: what is true of the whole cluster, not of one member.
+
+        It asks for a key that nobody has reason to write, and counts only; with authentication on,
+        a user who may not read that key gets the header all the same, from the member's status.
+        """
+        try:
+            answer = await self.kv.range(RangeRequest(key=b"\0", count_only=True))
+        except PermissionDenied:
+            return (await self.cluster.status()).header
+        return answer.header
+
+    @asynccontextmanager
+    async def watch(self, request: WatchCreateRequest) -> AsyncIterator[Watch]:
+        """Watch a range; entered once the server has confirmed it.
+
+        Args:
+            request: what to watch; its `watch_id` must be 0.
+
+        Raises:
+            Compacted: history from `start_revision` on is gone.
+            PermissionDenied: the user may not read the whole range.
+            Unavailable: no endpoint could be asked in time.
+        """
+        watch, stream = await self._create(request)
+        try:
+            yield watch
+        finally:
+            stream.remove(watch)
+
+    async def _create(self, request: WatchCreateRequest) -> tuple[Watch, WatchStream]:
+        renewed = False
+        while True:
+            token = self._login.token
+            with trio.move_on_after(self._config.request_timeout):
+                stream = await self._stream()
+                watch = stream.add(request)
+                try:
+                    await watch.created()
+                    return watch, stream
+                except (Unauthenticated, PermissionDenied):
+                    # 3.5 says "permission denied" of an expired token too (etcd issue 12385); the
+                    # token is the stream's, so a new one needs a new stream.
+                    if renewed or not self._login.can_renew:
+                        raise
+                    renewed = True
+                    self._login.forget(token)
+                    self._watches = None
+                    continue
+                finally:
+                    if watch.watch_id is None:
+                        stream.remove(watch)
+            seconds = self._config.request_timeout
+            raise DeadlineExceeded(f"etcd: no answer to a new watch within {seconds:g} s")
+
+    async def _stream(self) -> WatchStream:
+        async with self._opening_stream:
+            if self._watches is not None and not self._watches.over:
+                return self._watches
+            connection = await self._watch_link.connection()
+
+            def ended(error: EtcdError) -> None:
+                if isinstance(error, NoLeader):
+                    self._watch_link.leave(connection, error)
+
+            stream = WatchStream(limit=self._config.max_message_bytes, on_end=ended)
+            metadata = (*await self._login.metadata(connection), *_REQUIRE_LEADER)
+            rpc = await connection.open_stream(
+                _WATCH, metadata, on_message=stream.on_message, on_end=stream.on_end
+            )
+            stream.run_on(rpc)
+            self._watches = stream
+            return stream
+
+
+@asynccontextmanager
+async def open_client(config: EtcdConfig) -> AsyncIterator[Client]:
+    """A client for as long as the block runs. Connections are made when first needed.
+
+    Args:
+        config: where etcd is and who we are.
+
+    Raises:
+        ConfigError: a file the configuration names cannot be used.
+        ExceptionGroup: what the block raises, since it runs inside a nursery.
+    """
+    check_files(config)
+    async with trio.open_nursery() as nursery:
+        client = Client(config, nursery)
+        nursery.start_soon(client.keeper.run)
+        try:
+            yield client
+        finally:
+            # Connections hold nothing that outlives them: watches and calls end with the stream.
+            nursery.cancel_scope.cancel()

@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 from google.protobuf import message as protobuf
 from google.protobuf.unknown_fields import UnknownFieldSet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lochkit.etcd.wire import DecodeError, Malformed, decode, encode
+from tests.etcd.proto.encoding import field
 from tests.etcd.proto.facts import MESSAGES
 from tests.etcd.proto.reference import OURS, THEIRS, from_theirs
-from tests.etcd.proto.strategies import any_name, field, wire, wire_near_etcd
+from tests.etcd.proto.strategies import any_name, wire, wire_near_etcd
+
+# What we refuse on purpose and protobuf lets pass: a known field of a foreign wire type, a group,
+# and (which its C implementation overlooks, but the format forbids) a field with the number 0.
+STRICTER = ("wire type", "number 0")
 
 near_etcd = st.sampled_from(["RangeResponse", "WatchResponse"])
 
@@ -40,7 +45,7 @@ def assert_agreement(name: str, data: bytes) -> None:
     try:
         found = decode(OURS[name], data)
     except DecodeError as exc:
-        if isinstance(exc, Malformed) and "wire type" in exc.reason:
+        if isinstance(exc, Malformed) and any(text in exc.reason for text in STRICTER):
             return
     assert found == judged(name, data)
 
@@ -51,6 +56,7 @@ def test_the_notes_and_the_classes_have_the_same_fields() -> None:
         assert tuple(ours.__annotations__) == tuple(fact.name for fact in facts), name
 
 
+@settings(max_examples=300)
 @given(st.data())
 def test_bytes_in_any_disguise_mean_the_same(data: st.DataObject) -> None:
     name = data.draw(any_name)
@@ -60,6 +66,7 @@ def test_bytes_in_any_disguise_mean_the_same(data: st.DataObject) -> None:
     assert decode(OURS[name], raw) == expected
 
 
+@settings(max_examples=300)
 @given(st.data())
 def test_bytes_much_like_those_of_etcd_mean_the_same(data: st.DataObject) -> None:
     name = data.draw(near_etcd)
@@ -69,6 +76,7 @@ def test_bytes_much_like_those_of_etcd_mean_the_same(data: st.DataObject) -> Non
     assert decode(OURS[name], raw) == expected
 
 
+@settings(max_examples=300)
 @given(st.data())
 def test_protobuf_reads_what_we_write(data: st.DataObject) -> None:
     name = data.draw(any_name)
@@ -96,6 +104,7 @@ def test_every_truncation_is_judged_the_same(data: st.DataObject) -> None:
         assert decoded(name, raw[:cut]) == judged(name, raw[:cut])
 
 
+@settings(max_examples=300)
 @given(st.data())
 def test_damaged_bytes_are_judged_the_same(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
@@ -110,6 +119,7 @@ def test_damaged_bytes_are_judged_the_same(data: st.DataObject) -> None:
     assert_agreement(name, bytes(raw))
 
 
+@settings(max_examples=300)
 @given(any_name, st.binary(max_size=60))
 def test_noise_is_judged_the_same(name: str, noise: bytes) -> None:
     assert_agreement(name, noise)

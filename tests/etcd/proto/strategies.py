@@ -7,34 +7,16 @@ are padded to more bytes than they need. Nothing here calls the codec under test
 
 from hypothesis import strategies as st
 
+from tests.etcd.proto.encoding import field, varint
 from tests.etcd.proto.facts import ENUMS, MESSAGES, FieldFact
 
-__all__ = ["any_name", "field", "wire", "wire_near_etcd"]
+__all__ = ["any_name", "wire", "wire_near_etcd"]
 
 _EDGES = [0, 1, 2, 127, 128, 16383, 16384, 2**21 - 1, 2**21, 2**28, 2**31, 2**32, 2**63, 2**64 - 1]
 _NUMBERS = st.one_of(st.sampled_from(_EDGES), st.integers(0, 2**64 - 1), st.integers(0, 300))
 _UNKNOWN = [15, 16, 17, 2000, 2**29 - 1]
 
 any_name = st.sampled_from(sorted(MESSAGES))
-
-
-def varint(number: int, *, padding: int = 0) -> bytes:
-    """A number as protobuf writes it, and with ``padding`` as nobody would but anybody may."""
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    if padding:
-        out[-1] |= 128
-        out += bytes([128] * (padding - 1) + [0])
-    return bytes(out)
-
-
-def field(number: int, kind: int, payload: bytes) -> bytes:
-    """A field: tag, length if it has one, and payload."""
-    length = varint(len(payload)) if kind == 2 else b""
-    return varint(number << 3 | kind) + length + payload
 
 
 @st.composite

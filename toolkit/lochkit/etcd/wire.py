@@ -3,9 +3,9 @@
 Pure Python and table-driven: what is known about a message stands in its class
 (:mod:`lochkit.etcd.wire_schema`) and is compiled once, at first use, into a plan
 (:mod:`lochkit.etcd.wire_plan`). Key-values, events and headers in the layout etcd gives them take a
-short cut (:mod:`lochkit.etcd.wire_keyvalues`). The meaning is that of proto3, with three things
+short cut (:mod:`lochkit.etcd.wire_keyvalues`). The meaning is that of proto3, with two things
 refused that a protobuf library would let pass, because no etcd sends them: a known field with a
-wire type that is not its own, groups, and two members of a oneof in what *we* send.
+wire type that is not its own, and groups.
 """
 
 from typing import Final, TypeVar

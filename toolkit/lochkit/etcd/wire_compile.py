@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from types import UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
@@ -15,7 +16,7 @@ from .wire_plan import Field, Plan, Straight
 from .wire_scalars import OF_TYPE, UINT64, Enumeration, Scalar
 from .wire_schema import Message, Tag
 
-__all__ = ["plan_of"]
+__all__ = ["make_plan", "plan_of"]
 
 _STRAIGHT: Final[dict[type, Straight]] = {
     Event: straight_event,
@@ -33,20 +34,26 @@ def plan_of(cls: type) -> Plan:
     """
     plan = _plans.get(cls)
     if plan is None:
-        # Plans refer to each other, so they are published together, once all are whole: a second
+        # Plans refer to each other, so they are published together, when all are whole: a second
         # thread may then make them twice, but never sees half a one.
         made: dict[type, Plan] = {}
-        plan = _make(cls, made)
+        plan = _make(cls, _STRAIGHT, made)
         _plans.update(made)
     return plan
 
 
-def _make(cls: type, made: dict[type, Plan]) -> Plan:
+def make_plan(cls: type, straight: Mapping[type, Straight]) -> Plan:
+    """A plan of its own that takes only the given short cuts: tests hold the others against it."""
+    return _make(cls, straight, {})
+
+
+def _make(cls: type, straight: Mapping[type, Straight], made: dict[type, Plan]) -> Plan:
+    """The plan of ``cls``, and in ``made`` those of all messages in it."""
     if cls in made:
         return made[cls]
     if not issubclass(cls, (Message, KeyValue, Event)):
         raise TypeError(f"{cls.__name__} is not a message")
-    plan = made[cls] = Plan(cls, _STRAIGHT.get(cls))
+    plan = made[cls] = Plan(cls, straight.get(cls))
     hints = get_type_hints(cls, include_extras=True)
     tagged = {name: _split(cls, name, hint) for name, hint in hints.items()}
     oneofs = defaultdict(list)
@@ -54,8 +61,12 @@ def _make(cls: type, made: dict[type, Plan]) -> Plan:
         if tag.oneof:
             oneofs[tag.oneof].append(index)
     defaults = _defaults(cls)
+
+    def nested(kind: type) -> Plan:
+        return _make(kind, straight, made)
+
     fields = [
-        _field(index, name, hint, tag, defaults[name], oneofs.get(tag.oneof, []), made)
+        _field(index, name, hint, tag, defaults[name], oneofs.get(tag.oneof, []), nested)
         for index, (name, (hint, tag)) in enumerate(tagged.items())
     ]
     plan.define(fields, (tuple(members) for members in oneofs.values()))
@@ -69,7 +80,7 @@ def _field(
     tag: Tag,
     default: Any,
     oneof: list[int],
-    made: dict[type, Plan],
+    plan_of_kind: Callable[[type], Plan],
 ) -> Field:
     rivals = tuple(member for member in oneof if member != index)
     repeated = get_origin(hint) is tuple
@@ -80,8 +91,8 @@ def _field(
             return RepeatedScalar(index, name, tag.number, scalar)
         return ScalarField(index, name, tag.number, scalar, default, rivals)
     if repeated:
-        return RepeatedMessage(index, name, tag.number, _make(kind, made))
-    return MessageField(index, name, tag.number, _make(kind, made), default, rivals)
+        return RepeatedMessage(index, name, tag.number, plan_of_kind(kind))
+    return MessageField(index, name, tag.number, plan_of_kind(kind), default, rivals)
 
 
 def _split(cls: type, name: str, hint: Any) -> tuple[Any, Tag]:

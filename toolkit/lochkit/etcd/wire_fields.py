@@ -14,6 +14,8 @@ __all__ = ["MessageField", "RepeatedMessage", "RepeatedScalar", "ScalarField"]
 class ScalarField(Field):
     """A number or a piece of bytes or text: what arrives last counts."""
 
+    collects = False
+
     def __init__(
         self,
         index: int,
@@ -206,7 +208,11 @@ def _collected(values: Values, index: int) -> Values:
 
 def _read_size(data: bytes, pos: int, end: int) -> tuple[int, int]:
     """Read an announced length; return where the announced bytes begin and end."""
-    size, pos = read_varint(data, pos)
+    size = data[pos]
+    if size < 0x80:
+        pos += 1
+    else:
+        size, pos = read_varint(data, pos)
     stop = pos + size
     if stop > end:
         raise Truncated(f"{size} bytes are announced at byte {pos}, {end - pos} are there")

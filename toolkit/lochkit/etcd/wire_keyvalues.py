@@ -11,7 +11,8 @@ Two rules make the straight line safe:
 * It never checks a field against the end of its message. It looks at the very end whether it
   arrived *exactly* there. The position only ever grows, so one step too far, be it into the bytes
   of the next message, can never be taken back and is always noticed.
-* ``IndexError`` means that the line left the buffer, and is one more way not to fit.
+* ``IndexError`` means that the line left the buffer, and is one more way not to fit. (Slices do not
+  raise it: ``end`` must be within the buffer, and every caller has seen to that.)
 
 The functions are longer than our house allows, and repeat the steps for a number of one, two, three
 and four bytes: a call per number would double the time of a load.
@@ -63,7 +64,7 @@ def straight_key_value(data: bytes, pos: int, end: int) -> KeyValue | None:
                 create += (b << 7) + (c << 14) + (d << 21) - 0x20_4080
                 pos += 5
             else:
-                create, pos = read_varint(data, pos + 1)
+                create, pos = _read_positive(data, pos + 1)
 
         if data[pos] != 0x18:
             return None
@@ -79,7 +80,7 @@ def straight_key_value(data: bytes, pos: int, end: int) -> KeyValue | None:
             mod += (b << 7) + (c << 14) + (d << 21) - 0x20_4080
             pos += 5
         else:
-            mod, pos = read_varint(data, pos + 1)
+            mod, pos = _read_positive(data, pos + 1)
         if mod == create:
             mod = create  # most keys are written once: keep one int object, not two
 
@@ -89,7 +90,7 @@ def straight_key_value(data: bytes, pos: int, end: int) -> KeyValue | None:
             if (version := data[pos + 1]) < 0x80:
                 pos += 2
             else:
-                version, pos = read_varint(data, pos + 1)
+                version, pos = _read_positive(data, pos + 1)
             if pos != end:
                 if data[pos] != 0x2A:
                     return None
@@ -107,11 +108,10 @@ def straight_key_value(data: bytes, pos: int, end: int) -> KeyValue | None:
                 if pos != end:
                     if data[pos] != 0x30:
                         return None
-                    lease, pos = read_varint(data, pos + 1)
+                    lease, pos = _read_positive(data, pos + 1)
     except (IndexError, Malformed):
         return None
-    # A number with the 64th bit is negative (or unsound): not for the straight line.
-    if pos != end or (create | mod | version | lease) >> 63:
+    if pos != end:
         return None
     return _new(KeyValue, (key, create, mod, version, value, lease))
 
@@ -152,6 +152,14 @@ def straight_event(data: bytes, pos: int, end: int) -> Event | None:
     return _new(Event, (kind, kv, previous))
 
 
+def _read_positive(data: bytes, pos: int) -> tuple[int, int]:
+    """A number of any length; a negative one is not for the straight line."""
+    number, pos = read_varint(data, pos)
+    if number >> 63:
+        raise Malformed("negative")
+    return number, pos
+
+
 # The ids of the server one talks to, twenty bytes that open every header: how they are written, and
 # what they mean. A cache of one, replaced as a whole: whoever reads it sees a pair that belongs
 # together.
@@ -174,12 +182,29 @@ def straight_header(data: bytes, pos: int, end: int) -> ResponseHeader | None:
             if pos > end:
                 return None
             _known_ids = (data[start:pos], cluster_id, member_id)
+        else:
+            return None
         if data[pos] != 0x18:
             return None
-        revision, pos = read_varint(data, pos + 1)
-        if data[pos] != 0x20 or revision >> 63:
+        if (revision := data[pos + 1]) < 0x80:
+            pos += 2
+        elif (b := data[pos + 2]) < 0x80:
+            revision += (b << 7) - 0x80
+            pos += 3
+        elif (c := data[pos + 3]) < 0x80:
+            revision += (b << 7) + (c << 14) - 0x4080
+            pos += 4
+        elif (d := data[pos + 4]) < 0x80:
+            revision += (b << 7) + (c << 14) + (d << 21) - 0x20_4080
+            pos += 5
+        else:
+            revision, pos = _read_positive(data, pos + 1)
+        if data[pos] != 0x20:
             return None
-        raft_term, pos = read_varint(data, pos + 1)
+        if (raft_term := data[pos + 1]) < 0x80:
+            pos += 2
+        else:
+            raft_term, pos = read_varint(data, pos + 1)
     except (IndexError, Malformed):
         return None
     if pos != end:

@@ -13,7 +13,7 @@ object.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from .wire_errors import Malformed, Truncated
 from .wire_varint import read_tag, skip_field
@@ -41,7 +41,10 @@ class Field(ABC):
     Attributes:
         index: its place in the values.
         name: its name, for errors.
+        collects: its place may hold a list while the message is being read.
     """
+
+    collects: ClassVar[bool] = True
 
     def __init__(self, index: int, name: str) -> None:
         self.index: Final = index
@@ -73,6 +76,7 @@ class Plan:
         self._readers: dict[int, Reader] = {}
         self._numbers: frozenset[int] = frozenset()
         self._fields: tuple[Field, ...] = ()
+        self._collecting: tuple[tuple[int, Callable[[Values], Any]], ...] = ()
         self._oneofs: tuple[tuple[int, ...], ...] = ()
         self._setters: list[Callable[[Any, Any], None]] | None = None
         self._values_of: Callable[[Any], Sequence[Any]] = _no_values
@@ -80,6 +84,7 @@ class Plan:
     def define(self, fields: Sequence[Field], oneofs: Iterable[tuple[int, ...]]) -> None:
         """Say what the fields are, in the order of the class, and which exclude each other."""
         self._fields = tuple(fields)
+        self._collecting = tuple((field.index, field.finish) for field in fields if field.collects)
         self._oneofs = tuple(oneofs)
         self._readers = {tag: read for field in fields for tag, read in field.readers().items()}
         self._numbers = frozenset(tag >> 3 for tag in self._readers)
@@ -121,10 +126,10 @@ class Plan:
 
     def build(self, values: Values) -> Any:
         """The message with these values."""
-        for field in self._fields:
-            value = values[field.index]
+        for index, finish in self._collecting:
+            value = values[index]
             if type(value) is list:
-                values[field.index] = field.finish(value)
+                values[index] = finish(value)
         if self._setters is None:
             return tuple.__new__(self.cls, values)
         message: Any = object.__new__(self.cls)

@@ -174,11 +174,11 @@ def every_option() -> list[Any]:
         except ImportError:
             continue  # test_the_table_of_subcommands_is_true says so, and the others are still run
         classes = [(name, options), *((table, cls) for _, table, cls in shared_fields(options))]
-        for table, cls in classes:
-            for field in option_fields(cls):
-                found.append(
-                    pytest.param(name, entry.module, table, field, id=f"{name}-{field.name}")
-                )
+        found += [
+            pytest.param(name, entry.module, table, field, id=f"{name}-{field.name}")
+            for table, cls in classes
+            for field in option_fields(cls)
+        ]
     return found
 
 

@@ -1,31 +1,30 @@
 """The ``__main__.py`` of ``lochkit.pyz``: finds or makes a safe place for its modules, and starts.
 
-Python caches no bytecode for modules inside a zip file, and compiling them anew takes twice as long as
-all else at a start. So they are unpacked once, to a directory that only we (or root) can write: code
-will be run from it. Where there is no such place they are run from the zip file itself, slower but
-the same; a read-only host without a home needs nothing.
+Python caches no bytecode for modules inside a zip file, and compiling them anew takes twice as long
+as all else at a start. So they are unpacked once, to a directory that only we (or root) can write:
+code will be run from it. Where there is no such place they are run from the zip file itself, slower
+but the same; a read-only host without a home needs nothing.
 
-The places, the first that is safe: ``SHIV_ROOT`` (and then no other), systemd's ``CACHE_DIRECTORY``,
-``XDG_CACHE_HOME/lochkit``, ``~/.cache/lochkit``, for root ``/var/cache/lochkit``, and systemd's
-``RUNTIME_DIRECTORY``. Not ``/tmp``: there anybody could have been before us.
+The places, the first that is safe: ``SHIV_ROOT`` (and then no other), systemd's
+``CACHE_DIRECTORY``, ``XDG_CACHE_HOME/lochkit``, ``~/.cache/lochkit``, for root
+``/var/cache/lochkit``, and systemd's ``RUNTIME_DIRECTORY``. Not ``/tmp``: there anybody could have
+been before us.
 
-Unpacking is to a private name and then one rename, so that any number of first starts, or one killed
-in the middle, leave either nothing or everything. A new version removes the unpacked old ones that no
-process uses: each process holds a shared lock on its own.
+Unpacking is to a private name and then one rename, so that any number of first starts, or one
+killed in the middle, leave either nothing or everything. A new version removes the unpacked old
+ones that no process uses: each process holds a shared lock on its own.
 
-This file is put in place by build.sh. It is read by whatever Python the host has, so it must stay
-readable to old ones until it has refused them.
+This file is put in place by build.sh. It is read by whatever Python the host has: its syntax must
+stay that of 3.6, so that an old one gets as far as being refused.
 """
-
-from __future__ import annotations
 
 import sys
 
 OLDEST = (3, 11)
 if sys.version_info < OLDEST:
     sys.exit(
-        "lochkit needs Python %d.%d or later, and %s is %d.%d"
-        % (*OLDEST, sys.executable, *sys.version_info[:2])
+        f"lochkit needs Python {OLDEST[0]}.{OLDEST[1]} or later, and {sys.executable} is"
+        f" {sys.version_info[0]}.{sys.version_info[1]}"
     )
 
 import fcntl  # noqa: E402 - after the version has been checked
@@ -58,8 +57,8 @@ def places(environ: Mapping[str, str]) -> Iterator[str]:
 def is_safe(path: str) -> bool:
     """Return whether only we or root can put anything at ``path``, a directory without symlinks.
 
-    Every directory above it must belong to us or root and be writable by no one else, but that others
-    may write where the sticky bit keeps them from renaming what is not theirs.
+    Every directory above it must belong to us or root and be writable by no one else, but that
+    others may write where the sticky bit keeps them from renaming what is not theirs.
     """
     status = os.lstat(path)
     if not stat.S_ISDIR(status.st_mode) or status.st_mode & OTHERS_CAN_WRITE:
@@ -76,7 +75,7 @@ def is_safe(path: str) -> bool:
 
 
 def prepared(place: str) -> str | None:
-    """Return the real path of ``place``, made if need be; or None when it can not be had or trusted."""
+    """Return the real path of ``place``, made if need be; None if it can not be had or trusted."""
     if not os.path.isabs(place):
         return None
     try:
@@ -91,7 +90,7 @@ def prepared(place: str) -> str | None:
 
 
 def unpacked(archive: str, root: str) -> str:
-    """Return the directory of our modules below ``root``, unpacking them if it is not there yet.
+    """Return the directory of our modules below ``root``, unpacking them if they are not there.
 
     Raises:
         OSError: it is not there and can not be made.

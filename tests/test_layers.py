@@ -39,6 +39,7 @@ EFFECTFUL = (
     "lochkit.runtime.supervisor",
     "lochkit.etcd.auth",
     "lochkit.etcd.caller",
+    "lochkit.etcd.calls",
     "lochkit.etcd.client",
     "lochkit.etcd.cluster",
     "lochkit.etcd.config",
@@ -46,9 +47,12 @@ EFFECTFUL = (
     "lochkit.etcd.dial",
     "lochkit.etcd.embedded",
     "lochkit.etcd.follow",
-    "lochkit.etcd.lease",
+    "lochkit.etcd.keepalive",
+    "lochkit.etcd.kv",
+    "lochkit.etcd.leases",
     "lochkit.etcd.link",
     "lochkit.etcd.watch",
+    "lochkit.etcdwatch.launch",
     "lochkit.etcdwatch.runner",
 )
 

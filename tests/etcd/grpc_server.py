@@ -3,12 +3,14 @@
 No etcd in here: bodies are plain bytes. What real servers do is tested against real servers.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import trio
 import trio.testing
 
@@ -105,6 +107,11 @@ class GrpcServer:
                 await self.flush()
             nursery.cancel_scope.cancel()
 
+    async def _handle(self, call: Call) -> None:
+        # The client may reset a call while it is being answered.
+        with contextlib.suppress(h2.exceptions.StreamClosedError):
+            await self.handler(call)
+
     def _event(self, event: h2.events.Event, nursery: trio.Nursery) -> None:
         match event:
             case h2.events.RequestReceived():
@@ -112,14 +119,14 @@ class GrpcServer:
                 call = Call(self, event.stream_id, headers[":path"], headers)
                 self.calls[event.stream_id] = call
                 if not self.whole:
-                    nursery.start_soon(self.handler, call)
+                    nursery.start_soon(self._handle, call)
             case h2.events.DataReceived():
                 self.calls[event.stream_id].body += event.data
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             case h2.events.StreamEnded():
                 self.calls[event.stream_id].ended = True
                 if self.whole:
-                    nursery.start_soon(self.handler, self.calls[event.stream_id])
+                    nursery.start_soon(self._handle, self.calls[event.stream_id])
             case h2.events.StreamReset():
                 self.resets.append(event.stream_id)
             case h2.events.PingReceived():

@@ -4,10 +4,11 @@ import logging
 
 import trio
 
+from ..errors import ConfigError
 from .config import Credentials
 from .connection import Connection, Metadata
 from .dial import read_password_file
-from .errors import AuthFailed, StatusCode
+from .errors import AuthFailed, StatusCode, Unavailable
 from .messages import AuthenticateRequest, AuthenticateResponse
 from .wire import decode, encode
 
@@ -71,7 +72,13 @@ class Login:
         password = credentials.password
         if password is None and credentials.password_file is not None:
             # Read anew each time: that is how a changed password reaches a running daemon.
-            password = await trio.to_thread.run_sync(read_password_file, credentials.password_file)
+            # A file that is just being replaced is a fault that time heals.
+            try:
+                password = await trio.to_thread.run_sync(
+                    read_password_file, credentials.password_file
+                )
+            except ConfigError as error:
+                raise Unavailable(str(error)) from error
         request = AuthenticateRequest(name=credentials.user, password=password or "")
         try:
             answer = await connection.unary(_AUTHENTICATE, encode(request), ())

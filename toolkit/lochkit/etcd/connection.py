@@ -173,7 +173,6 @@ class Connection:
         if not self.settled.is_set():
             await self.settled.wait()  # before, the server's limits are not known
         while self.error is None and not self._core.may_open:
-            self._room = trio.Event()
             await self._room.wait()
         if self.error is not None:
             raise ConnectionLost(str(self.error), unprocessed=True)
@@ -189,6 +188,7 @@ class Connection:
 
     def _calls_ended(self) -> None:
         self._room.set()
+        self._room = trio.Event()
         if self._core.draining is not None and not self._core.open_streams:
             self.close(self._core.draining)
 

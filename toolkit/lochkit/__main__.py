@@ -38,19 +38,32 @@ def _run(argv: Sequence[str]) -> int:
     try:
         return trio.run(cli.invoke, argv)
     except KeyboardInterrupt:  # before a subcommand took over the signals
-        return 130
+        return 128 + signal.SIGINT
     except SystemExit as exc:  # shell completion ends so
         return exc.code if isinstance(exc.code, int) else 1
-    except Exception as exc:
-        if all(isinstance(leaf, BrokenPipeError) for leaf in leaves(exc)):
-            return _output_refused()  # network streams raise trio.BrokenResourceError
-        expected = [leaf for leaf in leaves(exc) if isinstance(leaf, LochkitError)]
-        if len(expected) < len(list(leaves(exc))):
+    except (Exception, BaseExceptionGroup) as exc:
+        code = _code_of(list(leaves(exc)))
+        if code is None:
             raise
-        for leaf in expected:
-            for line in str(leaf).splitlines():
-                log.error("%s", line)
-        return max(leaf.exit_code for leaf in expected)
+        return code
+
+
+def _code_of(failures: list[BaseException]) -> int | None:
+    """Report what failed if all of it was to be expected, and return the gravest exit code."""
+    if all(isinstance(failure, BrokenPipeError) for failure in failures):
+        return _output_refused()  # a network stream would have raised trio.BrokenResourceError
+    codes = []
+    for failure in failures:
+        if isinstance(failure, KeyboardInterrupt):
+            codes.append(128 + signal.SIGINT)
+        elif isinstance(failure, LochkitError):
+            codes.append(failure.exit_code)
+        else:
+            return None
+    for failure in failures:
+        for line in str(failure).splitlines():
+            log.error("%s", line)
+    return max(codes)
 
 
 def _output_refused() -> int:

@@ -1,4 +1,5 @@
-"""A gRPC server for tests, on h2's server side and a memory stream: says exactly what a test tells it to.
+"""A gRPC server for tests, on h2's server side and a memory stream: says exactly what a test tells
+it to.
 
 No etcd in here: bodies are plain bytes. What real servers do is tested against real servers.
 """

@@ -12,11 +12,16 @@ from .errors import AuthFailed, StatusCode, Unavailable
 from .messages import AuthenticateRequest, AuthenticateResponse
 from .wire import decode, encode
 
-__all__ = ["Login"]
+__all__ = ["Login", "token_metadata"]
 
 log = logging.getLogger(__name__)
 
 _AUTHENTICATE = "/etcdserverpb.Auth/Authenticate"
+
+
+def token_metadata(token: str | None) -> Metadata:
+    """What tells etcd who is calling."""
+    return () if token is None else (("token", token),)
 
 
 class Login:
@@ -37,11 +42,6 @@ class Login:
         self._asking = trio.Lock()
 
     @property
-    def token(self) -> str | None:
-        """The token in use, to hand back to `forget`."""
-        return self._token
-
-    @property
     def can_renew(self) -> bool:
         """Whether a refused token can be replaced by a new one."""
         return self._credentials is not None
@@ -52,8 +52,9 @@ class Login:
         if self._credentials is not None and self._token == token:
             self._token, self._known = None, False
 
-    async def metadata(self, connection: Connection) -> Metadata:
-        """What to send with a call; logs in first where needed. The caller sets the time limit.
+    async def token(self, connection: Connection) -> str | None:
+        """The token to send, None for none; logs in first where needed. The caller sets the time
+        limit.
 
         Raises:
             AuthFailed: etcd does not accept user and password.
@@ -64,7 +65,7 @@ class Login:
                 if not self._known:
                     self._token = await self._log_in(connection)
                     self._known = True
-        return () if self._token is None else (("token", self._token),)
+        return self._token
 
     async def _log_in(self, connection: Connection) -> str | None:
         credentials = self._credentials

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import trio
 
 from ..runtime.backoff import Backoff
-from .auth import Login
+from .auth import Login, token_metadata
 from .errors import (
     ConnectionLost,
     DeadlineExceeded,
@@ -98,14 +98,12 @@ class Caller:
         failures = 0
         with trio.move_on_after(seconds) as limit:
             while True:
-                token = self.login.token
                 try:
                     answer = await self._attempt(rpc, body, limit.deadline)
                     return decode(rpc.response, answer, limit=self._limit)
                 except Unauthenticated as error:
                     if renewed or not self.login.can_renew:
                         raise
-                    self.login.forget(token)
                     renewed, fault = True, error
                 except Unavailable as error:
                     if not rpc.repeatable and not getattr(error, "unprocessed", False):
@@ -120,11 +118,15 @@ class Caller:
     async def _attempt(self, rpc: Rpc[RequestT, ResponseT], body: bytes, deadline: float) -> bytes:
         try:
             connection = await self.link.connection()
-            metadata = await self.login.metadata(connection)
+            token = await self.login.token(connection)
         except Unavailable as error:  # whatever broke, the request itself was never sent
             raise ConnectionLost(str(error), unprocessed=True) from error
+        metadata = (*token_metadata(token), *_time_limit(deadline))
         try:
-            return await connection.unary(rpc.path, body, (*metadata, *_time_limit(deadline)))
+            return await connection.unary(rpc.path, body, metadata)
+        except Unauthenticated:
+            self.login.forget(token)
+            raise
         except NoLeader as error:
             # This member is cut off; one of the others may not be.
             self.link.leave(connection, error)

@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from .auth import Login
+from .auth import Login, token_metadata
 from .caller import Caller
 from .cluster import Access, Cluster
 from .config import EtcdConfig
@@ -101,29 +101,30 @@ class Client:
             stream.remove(watch)
 
     async def _create(self, request: WatchCreateRequest) -> tuple[Watch, WatchStream]:
-        renewed = False
-        while True:
-            token = self._login.token
-            with trio.move_on_after(self._config.request_timeout):
-                stream = await self._stream()
-                watch = stream.add(request)
-                try:
-                    await watch.created()
-                    return watch, stream
-                except (Unauthenticated, PermissionDenied):
-                    # 3.5 says "permission denied" of an expired token too (etcd issue 12385); the
-                    # token is the stream's, so a new one needs a new stream.
-                    if renewed or not self._login.can_renew:
-                        raise
-                    renewed = True
-                    self._login.forget(token)
+        seconds = self._config.request_timeout
+        with trio.move_on_after(seconds):
+            try:
+                return await self._create_once(request)
+            except (Unauthenticated, PermissionDenied):
+                # 3.5 says "permission denied" of an expired token too (etcd issue 12385). The token
+                # is the stream's, so that a new one needs a new stream.
+                if not self._login.can_renew:
+                    raise
+                if self._watches is not None:
+                    self._login.forget(self._watches.token)
                     self._watches = None
-                    continue
-                finally:
-                    if watch.watch_id is None:
-                        stream.remove(watch)
-            seconds = self._config.request_timeout
-            raise DeadlineExceeded(f"etcd: no answer to a new watch within {seconds:g} s")
+                return await self._create_once(request)
+        raise DeadlineExceeded(f"etcd: no answer to a new watch within {seconds:g} s")
+
+    async def _create_once(self, request: WatchCreateRequest) -> tuple[Watch, WatchStream]:
+        stream = await self._stream()
+        watch = stream.add(request)
+        try:
+            await watch.created()
+        finally:
+            if watch.watch_id is None:
+                stream.remove(watch)
+        return watch, stream
 
     async def _stream(self) -> WatchStream:
         async with self._opening_stream:
@@ -135,8 +136,9 @@ class Client:
                 if isinstance(error, NoLeader):
                     self._watch_link.leave(connection, error)
 
-            stream = WatchStream(limit=self._config.max_message_bytes, on_end=ended)
-            metadata = (*await self._login.metadata(connection), *_REQUIRE_LEADER)
+            token = await self._login.token(connection)
+            stream = WatchStream(token, limit=self._config.max_message_bytes, on_end=ended)
+            metadata = (*token_metadata(token), *_REQUIRE_LEADER)
             rpc = await connection.open_stream(
                 _WATCH, metadata, on_message=stream.on_message, on_end=stream.on_end
             )

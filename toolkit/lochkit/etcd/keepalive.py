@@ -11,9 +11,10 @@ import trio
 
 from ..errors import LochkitError
 from ..runtime.backoff import Backoff
+from .auth import token_metadata
 from .caller import Caller
 from .calls import RpcStream
-from .errors import EtcdError, NoLeader, Unauthenticated, Unavailable
+from .errors import EtcdError, Unauthenticated, Unavailable
 from .messages import LeaseKeepAliveRequest, LeaseKeepAliveResponse
 from .wire import decode, encode
 
@@ -143,13 +144,10 @@ class LeaseKeeper:
             while not self._alive():
                 await self._until(math.inf)
             began = trio.current_time()
-            token = self._caller.login.token
             try:
                 await self._serve()
             except EtcdError as error:
                 failure = error
-            if isinstance(failure, Unauthenticated):
-                self._caller.login.forget(token)
             for lease in self._leases.values():
                 lease.unsent()
             failures = 1 if trio.current_time() - began > _RETRY.maximum else failures + 1
@@ -165,9 +163,9 @@ class LeaseKeeper:
         """
         link = self._caller.link
         connection = await link.connection()
-        metadata = await self._caller.login.metadata(connection)
+        token = await self._caller.login.token(connection)
         rpc = await connection.open_stream(
-            _KEEP_ALIVE, metadata, on_message=self._on_message, on_end=self._on_end
+            _KEEP_ALIVE, token_metadata(token), on_message=self._on_message, on_end=self._on_end
         )
         self._rpc = rpc
         try:
@@ -185,7 +183,10 @@ class LeaseKeeper:
                 await self._until(
                     min((min(lease.due, lease.overdue) for lease in alive), default=math.inf)
                 )
-        except (NoLeader, Unavailable) as error:
+        except Unauthenticated:
+            self._caller.login.forget(token)
+            raise
+        except Unavailable as error:
             link.leave(connection, error)
             raise
         finally:

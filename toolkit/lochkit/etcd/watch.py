@@ -146,11 +146,15 @@ class WatchStream:
     """The watches of one ``Watch`` call.
 
     Args:
+        token: the login it runs under, None for none.
         limit: the longest message accepted, in bytes.
         on_end: told when the stream is over, unless it was closed on our side.
     """
 
-    def __init__(self, *, limit: int, on_end: Callable[[EtcdError], None]) -> None:
+    def __init__(
+        self, token: str | None, *, limit: int, on_end: Callable[[EtcdError], None]
+    ) -> None:
+        self.token = token
         self._limit = limit
         self._tell_end = on_end
         self._rpc: RpcStream | None = None

@@ -1,6 +1,6 @@
 """`GrpcServer` with etcd's messages: a script of answers, one function for each method."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import trio
@@ -52,9 +52,9 @@ class Members:
     """Endpoints that a link can dial: each a script by method name, or None for one that is
     down."""
 
-    def __init__(self, nursery: trio.Nursery, **scripts: dict[str, Answer] | None) -> None:
+    def __init__(self, nursery: trio.Nursery, **scripts: Mapping[str, Answer] | None) -> None:
         self.nursery = nursery
-        self.scripts = scripts
+        self.scripts: dict[str, Mapping[str, Answer] | None] = dict(scripts)
         self.dialled: list[str] = []
         self.calls: list[tuple[str, str, Call]] = []
         self.servers: dict[str, GrpcServer] = {}
@@ -79,7 +79,7 @@ class Members:
         return connection
 
     @staticmethod
-    def _streams(script: dict[str, Answer]) -> bool:
+    def _streams(script: Mapping[str, Answer]) -> bool:
         return bool(script.keys() & {"Watch", "LeaseKeepAlive"})
 
     def methods(self) -> list[tuple[str, str]]:

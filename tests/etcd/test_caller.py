@@ -17,7 +17,7 @@ from lochkit.etcd.errors import (
 from lochkit.etcd.kv import KeyValues
 from lochkit.etcd.messages import KeyValue, PutResponse, RangeResponse
 from tests.etcd.grpc_server import Call
-from tests.etcd.scripted_etcd import HEADER, Members, fails, replies, tokens
+from tests.etcd.scripted_etcd import HEADER, Answer, Members, fails, replies, tokens
 
 FOUND = replies(RangeResponse(header=HEADER, kvs=(KeyValue(key=b"k", value=b"v"),), count=1))
 PUT = replies(PutResponse(header=HEADER))
@@ -86,7 +86,7 @@ async def test_a_write_that_surely_did_not_happen_is_repeated(
         await call.server.flush()
         script["Put"] = PUT
 
-    script = {"Put": refuse}
+    script: dict[str, Answer] = {"Put": refuse}
     members = Members(nursery, a=None, b=script)
     await KeyValues(members.caller()).put(b"k", b"v")
     assert members.methods() == [("b", "Put"), ("b", "Put")]

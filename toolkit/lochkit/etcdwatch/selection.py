@@ -8,13 +8,12 @@ __all__ = ["Selection", "normalised_path"]
 
 
 def normalised_path(text: str) -> str:
-    """Return ``text`` with exactly one leading slash added if there is none, and no trailing slash.
+    """Return ``text`` with one slash in front and none at the end.
 
     ``a``, ``/a`` and ``/a/`` are all ``/a``; the empty word and ``/`` are ``/``. Doubled slashes
     inside stay: to etcd ``/a//b`` is another key than ``/a/b``.
     """
-    stripped = text.rstrip("/")
-    return stripped if stripped.startswith("/") else "/" + stripped
+    return "/" + text.strip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,15 @@ async def test_responses_reach_their_own_watch() -> None:
     assert bench.port.credit == bench.said
 
 
+async def test_watches_are_numbered_by_us_and_never_zero() -> None:
+    """A refusal of etcd 3.5 would otherwise silence the watch that is really number 0."""
+    bench = Bench()
+    for _ in range(3):
+        bench.stream.add(WatchCreateRequest(key=b"k"))
+    asked = [request.create_request for request in bench.port.sent]
+    assert [request and request.watch_id for request in asked] == [1, 2, 3]
+
+
 async def test_credit_is_returned_only_when_a_response_is_received() -> None:
     bench = Bench()
     watch = bench.watch(0)

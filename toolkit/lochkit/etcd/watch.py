@@ -10,6 +10,7 @@ the stream with others it is cut off instead (`WatchOverflow`) before it can hol
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import trio
@@ -161,6 +162,7 @@ class WatchStream:
         self._pending: deque[Watch] = deque()  # asked for and not answered, in order
         self._abandoned: set[Watch] = set()  # of those, the ones nobody waits for any more
         self._watches: dict[int, Watch] = {}
+        self._newest_id = 0
         self.over = False
 
     def run_on(self, rpc: RpcStream) -> None:
@@ -169,6 +171,10 @@ class WatchStream:
 
     def add(self, request: WatchCreateRequest) -> Watch:
         """Ask for a watch; await its `created` next, and `remove` it in the end."""
+        # Numbered by us, from 1. Left to number it, etcd 3.5 answers a refused request as watch 0, and
+        # from then on sends nothing to the watch that really has that number (seen with 3.5.1).
+        self._newest_id += 1
+        request = replace(request, watch_id=self._newest_id)
         watch = Watch(self, request)
         self._pending.append(watch)
         self._send(WatchRequest(create_request=request))

@@ -25,27 +25,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = _run(sys.argv[1:] if argv is None else argv)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        return _output_refused()
-    except OSError as exc:
-        log.error("the output can not be written: %s", exc.strerror or exc)
+    except OSError:  # it failed before, and that has been said
         _output_refused()
-        return 1
     return code
 
 
 def _run(argv: Sequence[str]) -> int:
     try:
-        return trio.run(cli.invoke, argv)
+        code = trio.run(cli.invoke, argv)
+        _flush()
     except KeyboardInterrupt:  # before a subcommand took over the signals
         return 128 + signal.SIGINT
     except SystemExit as exc:  # shell completion ends so
         return exc.code if isinstance(exc.code, int) else 1
     except (Exception, BaseExceptionGroup) as exc:
-        code = _code_of(list(leaves(exc)))
-        if code is None:
+        gravest = _code_of(list(leaves(exc)))
+        if gravest is None:
             raise
-        return code
+        return gravest
+    return code
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise LochkitError(f"the output can not be written: {exc.strerror or exc}") from exc
 
 
 def _code_of(failures: list[BaseException]) -> int | None:

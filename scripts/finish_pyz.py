@@ -4,8 +4,8 @@
     finish_pyz.py SHIV_PYZ MAIN_PY OUTPUT FORBIDDEN...
 
 shiv's own start unpacks to ~/.shiv whoever may write there, fails without a home, and never removes
-an old version; MAIN_PY (toolkit/pyz_main.py says what it does) takes its place. Refused are compiled
-modules, .pth files, and any mention of one of the FORBIDDEN paths.
+an old version; MAIN_PY (toolkit/pyz_main.py says what it does) takes its place. Refused are
+compiled modules, .pth files, and any mention of one of the FORBIDDEN paths.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def finish(made: Path, main: Path, output: Path, forbidden: list[str]) -> None:
     with zipfile.ZipFile(made) as source, output.open("wb") as file:
         stamp = source.getinfo("environment.json").date_time
         entries = {name: source.read(name) for name in source.namelist() if is_wanted(name)}
-        # Not shiv's build id: that covers scripts that name the interpreter they were installed with.
+        # Not shiv's build id: that covers scripts that name the interpreter they are installed with.
         digest = hashlib.sha256(repr(sorted(entries.items())).encode()).hexdigest()
         start = main.read_text(encoding="utf-8").replace("@BUILD@", digest[:32])
         entries["__main__.py"] = start.encode()

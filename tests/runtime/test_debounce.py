@@ -216,5 +216,6 @@ def test_a_large_first_message_is_seldom_copied() -> None:
     pending.add(1_000_000)
     for _ in range(1000):
         pending.add(1)
+        assert len(pending._runs) <= 11  # and few are held
     assert pending.merged() == 1_001_000
     assert large_merges <= 11  # log2(1000) and the last one

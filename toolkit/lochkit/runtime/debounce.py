@@ -146,8 +146,6 @@ class Debouncer(Generic[T]):
 
     async def _catch(self, caught: list[T], race: trio.CancelScope) -> None:
         """Take one message into ``caught`` and end the race, or note the end and let it go on."""
-        if self._ended:
-            return
         try:
             caught.append(await self._source.receive())
         except trio.EndOfChannel:

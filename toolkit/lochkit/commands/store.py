@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from ..errors import ConfigError
 from ..etcd.client import Client, open_client
 from ..etcd.config import Credentials, EtcdConfig, TlsConfig, parse_endpoints
-from ..etcd.embedded import embedded_etcd
 from ..etcd_options import EMBEDDED, EtcdOptions
 
 __all__ = ["etcd_config", "open_store"]
@@ -48,6 +47,10 @@ async def open_store(options: EtcdOptions) -> AsyncIterator[Client]:
         ExceptionGroup: what the block raises, since it runs inside nurseries.
     """
     if options.endpoints == (EMBEDDED,):
+        from ..etcd.embedded import (
+            embedded_etcd,
+        )  # with what it takes to run a child: rarely needed
+
         async with embedded_etcd(options.data_dir) as server:
             async with open_client(etcd_config(options, endpoint=server.endpoint)) as client:
                 yield client

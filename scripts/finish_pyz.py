@@ -24,7 +24,7 @@ def finish(made: Path, main: Path, output: Path, forbidden: list[str]) -> None:
     with zipfile.ZipFile(made) as source, output.open("wb") as file:
         stamp = source.getinfo("environment.json").date_time
         entries = {name: source.read(name) for name in source.namelist() if is_wanted(name)}
-        # Not shiv's build id: that covers scripts that name the interpreter they are installed with.
+        # Not shiv's build id: that covers scripts that name the interpreter that installed them.
         digest = hashlib.sha256(repr(sorted(entries.items())).encode()).hexdigest()
         start = main.read_text(encoding="utf-8").replace("@BUILD@", digest[:32])
         entries["__main__.py"] = start.encode()

@@ -83,7 +83,7 @@ def test_exit_codes(stopped_by: signal.Signals | None, code: int) -> None:
 class Program:
     """A process of its own, for what ends the process."""
 
-    def __init__(self, body: str, call: str) -> None:
+    def __init__(self, body: str, call: str, *, after: str = "") -> None:
         script = textwrap.dedent("""
             import os, signal, sys, time, trio
             from lochkit.runtime.signals import run_until_stopped
@@ -93,7 +93,7 @@ class Program:
                 print("ready", flush=True)
         """)
         script += textwrap.indent(textwrap.dedent(body), "    ")
-        script += f"\ntrio.run(lambda: {call})\nprint('clean end')\n"
+        script += f"\ntrio.run(lambda: {call})\n{after}\nprint('clean end')\n"
         self.process = subprocess.Popen(
             [sys.executable, "-c", script],
             stdout=subprocess.PIPE,
@@ -163,5 +163,12 @@ def test_the_same_request_said_twice_is_one() -> None:
     )
     program.process.terminate()
     time.sleep(0.1)
+    program.process.terminate()
+    assert program.ends() == (0, "clean end\n")
+
+
+def test_once_it_has_ended_nothing_is_forced() -> None:
+    call = "run_until_stopped(body, stop_within=0.2)"
+    program = Program("await trio.sleep_forever()", call, after="time.sleep(0.6)")
     program.process.terminate()
     assert program.ends() == (0, "clean end\n")

@@ -46,6 +46,8 @@ class ChildLauncher:
         changes_file: whether there is a file of changes.
     """
 
+    is_logged = True
+
     def __init__(
         self,
         argv: Sequence[str],
@@ -138,6 +140,8 @@ class StatePrinter:
         write: takes bytes; raises OSError.
     """
 
+    is_logged = False
+
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
 
@@ -157,6 +161,8 @@ class DiffPrinter:
         write: takes bytes; raises OSError.
         colour: whether the lines are coloured.
     """
+
+    is_logged = False
 
     def __init__(self, write: Callable[[bytes], None], *, colour: bool) -> None:
         self._write = write

@@ -42,7 +42,13 @@ class Running(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts the command."""
+    """Starts the command.
+
+    Attributes:
+        is_logged: whether the end of a run that did not fail is worth a line in the log.
+    """
+
+    is_logged: bool
 
     def launch(self, job: Job) -> AbstractAsyncContextManager[Running]:
         """Start a run; leaving the context stops it if it is still running, and waits for that."""
@@ -238,7 +244,8 @@ class Runner:
             log.warning("command took too long and was stopped", extra=facts)
             return TIMED_OUT
         code = self.last_exit.code if self.last_exit is not None else 0
-        log.log(logging.WARNING if code else logging.INFO, "command ended", extra=facts)
+        usual = logging.INFO if self._launcher.is_logged else logging.DEBUG
+        log.log(logging.WARNING if code else usual, "command ended", extra=facts)
         return code
 
     async def _until_over(self, running: Running) -> Over:

@@ -15,6 +15,7 @@ from ..errors import CommandFailed, TransientError
 from .guardian_child import group_is_alive
 
 __all__ = [
+    "KILLED_SECONDS",
     "Child",
     "CommandNotExecutable",
     "CommandNotFound",

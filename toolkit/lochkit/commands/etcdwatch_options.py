@@ -1,0 +1,383 @@
+"""What an operator can say to ``lochkit etcdwatch``, and what the words mean to its parts."""
+
+import os
+import re
+from dataclasses import dataclass, replace
+from signal import Signals
+from typing import Final, Literal
+
+from ..etcd_options import EMBEDDED, EtcdOptions
+from ..etcdwatch.formats import Format
+from ..etcdwatch.guards import Guards
+from ..etcdwatch.policy import OnBusy, OnFailure, RunPolicy
+from ..etcdwatch.selection import Selection
+from ..etcdwatch.text import Binary
+from ..io.process import StopPlan
+from ..options import argument, flag, option, shared
+from ..runtime.backoff import Backoff
+
+__all__ = ["EtcdwatchOptions", "signal_named"]
+
+STATE: Final = "What is watched and shown"
+WHEN: Final = "When the command runs"
+COMMAND: Final = "How the command runs"
+GUARDS: Final = "States the command must not see"
+LEGACY: Final = "Connection as the original etcdwatch had it"
+
+MAX_WAIT_FACTOR: Final = 4
+"""The maximum wait in quiet times, unless the operator says otherwise."""
+
+
+def signal_named(word: str) -> Signals:
+    """Return the signal that is meant by ``TERM``, ``SIGTERM`` or ``15``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        if word.isdecimal():
+            return Signals(int(word))
+        return Signals["SIG" + word.upper().removeprefix("SIG")]
+    except (KeyError, ValueError):
+        raise ValueError(f"{word!r} is not a signal") from None
+
+
+def _is_text(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be UTF-8; --prefix takes any bytes") from None
+
+
+def _begins_a_name(prefix: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix):
+        raise ValueError("must consist of letters, digits and _, and not begin with a digit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtcdwatchOptions:
+    """The options, as given: see their help."""
+
+    path: tuple[str, ...] = option(
+        "--path",
+        "-d",
+        default=(),
+        default_text="/, unless there is a --prefix",
+        metavar="PATH",
+        check=_is_text,
+        section=STATE,
+        help="A key and all keys below it, as in a file system. May be given several times.",
+    )
+    prefix: tuple[str, ...] = option(
+        "--prefix",
+        default=(),
+        metavar="BYTES",
+        section=STATE,
+        help="All keys that begin so, with a slash or not. May be given several times.",
+    )
+    recursive: bool = flag(
+        "--recursive/--no-recursive",
+        default=True,
+        section=STATE,
+        help="Show all levels below a path, or the keys directly below it only.",
+    )
+    format: Format = option(
+        "--format",
+        "-f",
+        default=Format.JSON,
+        section=STATE,
+        help="What the command reads: the state as a tree (json, yaml, toml, pickle), by full keys"
+        " (flat), as shell variables (env), or its changes (ndjson).",
+    )
+    binary: Binary = option(
+        "--binary",
+        default=Binary.ERROR,
+        section=STATE,
+        help="What becomes of keys and values that are not UTF-8: the state is refused, they are"
+        " encoded, or they are left out.",
+    )
+    env_prefix: str = option(
+        "--env-prefix",
+        default="",
+        metavar="TEXT",
+        check=lambda text: _begins_a_name(text) if text else None,
+        section=STATE,
+        help="What every variable's name begins with, for --format env.",
+    )
+    quiet_time: float = option(
+        "--quiet-time",
+        "--stable-timeout",
+        default=1.0,
+        minimum=0,
+        maximum=86400,
+        metavar="SECONDS",
+        section=WHEN,
+        help="Run when nothing has changed for so long. 0 runs at once.",
+    )
+    max_wait: float | None = option(
+        "--max-wait",
+        default=None,
+        default_text=f"{MAX_WAIT_FACTOR} quiet times",
+        minimum=0,
+        maximum=86400,
+        metavar="SECONDS",
+        section=WHEN,
+        help="Run after so long even if it goes on changing.",
+    )
+    stable: bool = flag(
+        "--stable/--no-stable",
+        default=True,
+        section=WHEN,
+        help="Wait for the quiet time, or run once for every revision, in order.",
+    )
+    once: bool = flag(
+        "--once",
+        "--one-event",
+        "-1",
+        section=WHEN,
+        help="Run once, and end with the command's exit code.",
+    )
+    run_unchanged: bool = flag(
+        "--run-unchanged",
+        section=WHEN,
+        help="Run even if the command has seen this very content: for instance when a key is set"
+        " to the value it had.",
+    )
+    resync_interval: float = option(
+        "--resync-interval",
+        default=0.0,
+        minimum=0,
+        metavar="SECONDS",
+        section=WHEN,
+        help="Read everything again that often, as a safety net; run if it differs. 0 is never.",
+    )
+    wait_index: int | None = option(
+        "--wait-index",
+        default=None,
+        minimum=0,
+        metavar="NUM",
+        section=WHEN,
+        help="Do not run before etcd's revision is above this.",
+    )
+    on_busy: OnBusy = option(
+        "--on-busy",
+        default=OnBusy.QUEUE,
+        section=WHEN,
+        help="What a change does while the command runs; see below.",
+    )
+    on_failure: OnFailure = option(
+        "--on-failure",
+        default=OnFailure.IGNORE,
+        section=WHEN,
+        help="What follows when the command fails: nothing, another try with growing waits, or our"
+        " end with its exit code.",
+    )
+    retry_max_wait: float = option(
+        "--retry-max-wait",
+        default=60.0,
+        minimum=0,
+        above_minimum=True,
+        metavar="SECONDS",
+        section=WHEN,
+        help="Longest wait between the tries of --on-failure retry.",
+    )
+    dry_run: bool = flag(
+        "--dry-run",
+        section=COMMAND,
+        help="Run nothing: show what has changed, as a diff, whenever the command would run.",
+    )
+    print: bool = flag(
+        "--print",
+        section=COMMAND,
+        help="Run nothing: print what the command would read. Takes no command.",
+    )
+    changes_file: bool = flag(
+        "--changes-file/--no-changes-file",
+        default=True,
+        section=COMMAND,
+        help="Tell the changes in a file too, LOCHKIT_CHANGES_FILE.",
+    )
+    command_timeout: float | None = option(
+        "--command-timeout",
+        default=None,
+        minimum=0,
+        above_minimum=True,
+        metavar="SECONDS",
+        section=COMMAND,
+        help="Stop the command after so long; it has failed then, with code 124.",
+    )
+    stop_signal: str = option(
+        "--stop-signal",
+        default="TERM",
+        metavar="SIGNAL",
+        check=signal_named,
+        section=COMMAND,
+        help="Asks the command, and all that it started, to stop.",
+    )
+    stop_timeout: float = option(
+        "--stop-timeout",
+        default=3.0,
+        minimum=0,
+        metavar="SECONDS",
+        section=COMMAND,
+        help="Time it has to stop, until it is killed.",
+    )
+    busy_signal: str = option(
+        "--busy-signal",
+        default="HUP",
+        metavar="SIGNAL",
+        check=signal_named,
+        section=COMMAND,
+        help="The signal of --on-busy signal; for the command alone.",
+    )
+    min_keys: int = option(
+        "--min-keys",
+        default=0,
+        minimum=0,
+        metavar="NUM",
+        section=GUARDS,
+        help="A state with fewer keys is refused.",
+    )
+    require: tuple[str, ...] = option(
+        "--require",
+        default=(),
+        metavar="KEY",
+        section=GUARDS,
+        help="A state without this key is refused; KEY/ stands for any key below it. May be given"
+        " several times.",
+    )
+    max_shrink: float | None = option(
+        "--max-shrink",
+        default=None,
+        minimum=0,
+        maximum=100,
+        metavar="PERCENT",
+        section=GUARDS,
+        help="A state with so much fewer keys than the last one let through is refused.",
+    )
+    host: str | None = option(
+        "--host", "-H", default=None, metavar="HOST", section=LEGACY, help="Host of etcd."
+    )
+    port: int | None = option(
+        "--port",
+        "-p",
+        default=None,
+        minimum=1,
+        maximum=65535,
+        metavar="PORT",
+        section=LEGACY,
+        help="Port of etcd: 2379, no longer 4001, unless given.",
+    )
+    url: str | None = option(
+        "--url",
+        "-u",
+        default=None,
+        metavar="URL",
+        section=LEGACY,
+        help="Host, port and protocol in one.",
+    )
+    protocol: Literal["http", "https"] | None = option(
+        "--protocol", default=None, section=LEGACY, help="http or https."
+    )
+    reconnect: bool = flag(
+        "--reconnect/--no-reconnect",
+        default=True,
+        section=LEGACY,
+        help="Wait for etcd for ever when it is away, or end with code 75.",
+    )
+    reconnect_timeout: float = option(
+        "--reconnect-timeout",
+        default=30.0,
+        minimum=0,
+        above_minimum=True,
+        metavar="SECONDS",
+        section=LEGACY,
+        help="Longest wait between two attempts to reach it.",
+    )
+    debug: bool = flag("--debug", section=LEGACY, help="The same as lochkit --log-level debug.")
+    command: tuple[str, ...] = argument(
+        "CMD [ARG]...",
+        help="The command, run without a shell; -- before it if it begins with a dash.",
+    )
+    etcd: EtcdOptions = shared(EtcdOptions, "etcd")
+
+    def __post_init__(self) -> None:
+        """Refuse what can not be meant together.
+
+        Raises:
+            ValueError: says what.
+        """
+        if self.print and self.dry_run:
+            raise ValueError("--print and --dry-run exclude each other")
+        if self.print and self.command:
+            raise ValueError("--print runs no command: leave it out, or use --dry-run")
+        if not (self.print or self.dry_run or self.command):
+            raise ValueError("there is no command to run (or --print, or --dry-run)")
+        if not self.stable and self.on_busy is not OnBusy.QUEUE:
+            raise ValueError("--no-stable runs every revision, which only --on-busy queue does")
+        if not self.stable and self.max_wait is not None:
+            raise ValueError("--no-stable does not wait: --max-wait has no meaning with it")
+        if self.max_wait is not None and self.max_wait < self.quiet_time:
+            raise ValueError("--max-wait must not be shorter than the quiet time")
+        if self.env_prefix and self.format is not Format.ENV:
+            raise ValueError("--env-prefix is for --format env")
+        if self.url is not None and (self.host or self.port or self.protocol):
+            raise ValueError("--url says it all: leave out --host, --port and --protocol")
+        if self.etcd.endpoints == (EMBEDDED,) and self._legacy_endpoint() is not None:
+            raise ValueError("--etcd embedded is an address already: leave out the other one")
+
+    def selection(self) -> Selection:
+        """What is watched, and what of it is shown."""
+        paths = self.path or (() if self.prefix else ("/",))
+        prefixes = tuple(os.fsencode(prefix) for prefix in self.prefix)
+        return Selection(paths=paths, prefixes=prefixes, recursive=self.recursive)
+
+    def guards(self) -> Guards:
+        """What a state must be like."""
+        return Guards(
+            min_keys=self.min_keys,
+            required=self.require,
+            max_shrink_percent=self.max_shrink,
+            above_revision=self.wait_index or 0,
+        )
+
+    def limit(self) -> float:
+        """Seconds after which a state is run even if it goes on changing."""
+        return self.quiet_time * MAX_WAIT_FACTOR if self.max_wait is None else self.max_wait
+
+    def policy(self) -> RunPolicy:
+        """When the command runs."""
+        longest = self.retry_max_wait
+        return RunPolicy(
+            on_busy=self.on_busy,
+            busy_signal=signal_named(self.busy_signal),
+            on_failure=self.on_failure,
+            retry=Backoff(base=min(1.0, longest), maximum=longest),
+            timeout=float("inf") if self.command_timeout is None else self.command_timeout,
+            rest=self.limit(),
+            once=self.once,
+            each_step=not self.stable,
+        )
+
+    def stop_plan(self) -> StopPlan:
+        """How the command is stopped."""
+        return StopPlan(signal=signal_named(self.stop_signal), timeout=self.stop_timeout)
+
+    def reconnects(self) -> Backoff:
+        """The waits between attempts to reach etcd."""
+        longest = self.reconnect_timeout
+        return Backoff(base=min(0.1, longest), maximum=longest)
+
+    def connection(self) -> EtcdOptions:
+        """How etcd is reached: the original's options go before the shared ones."""
+        endpoint = self._legacy_endpoint()
+        return self.etcd if endpoint is None else replace(self.etcd, endpoints=(endpoint,))
+
+    def _legacy_endpoint(self) -> str | None:
+        if self.url is not None:
+            return self.url
+        if not (self.host or self.port or self.protocol):
+            return None
+        host = self.host or "localhost"
+        bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"{self.protocol or 'http'}://{bracketed}:{self.port or 2379}"

@@ -302,6 +302,9 @@ def _alone(name: str) -> list[str]:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster={name}={peer}",
+        # It need not wait long for others to speak up when it is started again.
+        "--heartbeat-interval=50",
+        "--election-timeout=250",
     ]
 
 

@@ -16,6 +16,7 @@ from lochkit.etcd.errors import (
 )
 from lochkit.etcd.kv import KeyValues
 from lochkit.etcd.messages import KeyValue, PutResponse, RangeResponse
+from lochkit.etcd.prefix import KeyRange
 from tests.etcd.grpc_server import Call
 from tests.etcd.scripted_etcd import HEADER, Answer, Members, fails, replies, tokens
 
@@ -164,6 +165,13 @@ async def test_answers_are_not_retried(nursery: trio.Nursery) -> None:
     with pytest.raises(PermissionDenied):
         await KeyValues(members.caller()).get(b"k")
     assert len(members.calls) == 1
+
+
+async def test_who_waits_in_a_way_of_its_own_is_told_at_once(nursery: trio.Nursery) -> None:
+    members = Members(nursery, a=None, b=None)
+    with pytest.raises(Unavailable, match="b:1: Connection refused"):
+        await KeyValues(members.caller()).list(KeyRange.prefix(b"/"), persist=False)
+    assert members.dialled == ["a", "b"]
 
 
 async def test_no_leader_anywhere_is_reported_as_such(

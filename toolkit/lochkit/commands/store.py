@@ -47,13 +47,14 @@ async def open_store(options: EtcdOptions) -> AsyncIterator[Client]:
         ExceptionGroup: what the block raises, since it runs inside nurseries.
     """
     if options.endpoints == (EMBEDDED,):
-        from ..etcd.embedded import (
-            embedded_etcd,
-        )  # with what it takes to run a child: rarely needed
+        # Here, with what it takes to run a child: it is rarely needed.
+        from ..etcd.embedded import embedded_etcd
 
-        async with embedded_etcd(options.data_dir) as server:
-            async with open_client(etcd_config(options, endpoint=server.endpoint)) as client:
-                yield client
+        async with (
+            embedded_etcd(options.data_dir) as server,
+            open_client(etcd_config(options, endpoint=server.endpoint)) as client,
+        ):
+            yield client
         return
     if EMBEDDED in options.endpoints:
         raise ConfigError("--etcd embedded stands alone: it is not one endpoint among others")

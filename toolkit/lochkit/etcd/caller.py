@@ -76,7 +76,12 @@ class Caller:
         self._jitter = jitter
 
     async def call(
-        self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout: float | None = None
+        self,
+        rpc: Rpc[RequestT, ResponseT],
+        request: RequestT,
+        *,
+        timeout: float | None = None,
+        persist: bool = True,
     ) -> ResponseT:
         """Send `request`, return the answer.
 
@@ -84,6 +89,8 @@ class Caller:
             rpc: what to call.
             request: its argument.
             timeout: seconds in all, retries included; None takes the client's own.
+            persist: try again until the time is up where that is safe; without it every endpoint is
+                tried once, for those who have their own way of waiting.
 
         Raises:
             DeadlineExceeded: no answer in time; a write may or may not have been committed.
@@ -106,7 +113,8 @@ class Caller:
                         raise
                     renewed, fault = True, error
                 except Unavailable as error:
-                    if not rpc.repeatable and not getattr(error, "unprocessed", False):
+                    safe = rpc.repeatable or getattr(error, "unprocessed", False)
+                    if not (safe and persist):
                         raise
                     failures += 1
                     fault = error

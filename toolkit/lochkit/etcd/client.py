@@ -67,8 +67,8 @@ class Client:
         self.leases = Leases(self._caller, self.keeper)
 
     async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
-        """All keys of a range at one revision; see `KeyValues.list`."""
-        return await self.kv.list(wanted, revision=revision)
+        """All keys of a range at one revision; see `KeyValues.list`. The caller tries again."""
+        return await self.kv.list(wanted, revision=revision, persist=False)
 
     async def verify(self) -> ResponseHeader:
         """The header of a linearizable read: what is true of the whole cluster, not of one member.
@@ -77,7 +77,8 @@ class Client:
         a user who may not read that key gets the header all the same, from the member's status.
         """
         try:
-            answer = await self.kv.range(RangeRequest(key=b"\0", count_only=True))
+            request = RangeRequest(key=b"\0", count_only=True)
+            answer = await self.kv.range(request, persist=False)
         except PermissionDenied:
             return (await self.cluster.status()).header
         return answer.header

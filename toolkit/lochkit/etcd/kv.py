@@ -63,6 +63,7 @@ class Pages:
         revision: the revision to read at, 0 for the newest when the first page is read.
         keys_only: leave the values out.
         serializable: let the member answer from its own, perhaps older state.
+        persist: see `Caller.call`.
 
     Attributes:
         revision: the revision of all pages, known after the first.
@@ -77,8 +78,10 @@ class Pages:
         revision: int = 0,
         keys_only: bool = False,
         serializable: bool = False,
+        persist: bool = True,
     ) -> None:
         self._kv = kv
+        self._persist = persist
         self._end = wanted.range_end
         self._next: bytes | None = wanted.key
         self._limit = _FIRST_PAGE
@@ -119,7 +122,7 @@ class Pages:
                 serializable=self._serializable,
             )
             try:
-                return await self._kv.range(request)
+                return await self._kv.range(request, persist=self._persist)
             except MessageTooLarge:
                 if self._limit == 1:
                     raise
@@ -155,9 +158,17 @@ class KeyValues:
         answer = await self.range(request)
         return answer.kvs[0] if answer.kvs else None
 
-    async def range(self, request: RangeRequest, *, timeout: float | None = None) -> RangeResponse:
-        """One range request as it is: limits, sort orders, count only, keys only."""
-        return await self._caller.call(RANGE, request, timeout=timeout)
+    async def range(
+        self, request: RangeRequest, *, timeout: float | None = None, persist: bool = True
+    ) -> RangeResponse:
+        """One range request as it is: limits, sort orders, count only, keys only.
+
+        Args:
+            request: what to read.
+            timeout: seconds it may take, None for the client's own limit.
+            persist: see `Caller.call`.
+        """
+        return await self._caller.call(RANGE, request, timeout=timeout, persist=persist)
 
     async def count(self, wanted: KeyRange) -> int:
         """How many keys a range has."""
@@ -177,13 +188,18 @@ class KeyValues:
             self, wanted, revision=revision, keys_only=keys_only, serializable=serializable
         )
 
-    async def list(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
+    async def list(self, wanted: KeyRange, *, revision: int = 0, persist: bool = True) -> Listing:
         """A range of any size at one revision, in memory. Each page has the client's time limit.
+
+        Args:
+            wanted: the range.
+            revision: the revision to read at, 0 for the newest.
+            persist: see `Caller.call`.
 
         Raises:
             Compacted: the revision was compacted meanwhile; start over.
         """
-        pages = self.pages(wanted, revision=revision)
+        pages = Pages(self, wanted, revision=revision, persist=persist)
         kvs: list[KeyValue] = []
         async for page in pages:
             kvs += page

@@ -171,8 +171,8 @@ class WatchStream:
 
     def add(self, request: WatchCreateRequest) -> Watch:
         """Ask for a watch; await its `created` next, and `remove` it in the end."""
-        # Numbered by us, from 1. Left to number it, etcd 3.5 answers a refused request as watch 0, and
-        # from then on sends nothing to the watch that really has that number (seen with 3.5.1).
+        # Numbered by us, from 1. Left to number it, etcd 3.5 answers a refused request as watch 0,
+        # and from then on sends nothing to the watch that really has that number (seen with 3.5.1).
         self._newest_id += 1
         request = replace(request, watch_id=self._newest_id)
         watch = Watch(self, request)

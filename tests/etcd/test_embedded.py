@@ -143,7 +143,7 @@ async def test_etcd_killed_is_started_again(
                 entry = await client.kv.get(b"/a")  # repeats itself until it is answered
                 assert entry is not None
                 assert entry.value == value
-    assert [error for error in logged_errors(caplog) if "ended (killed by SIGKILL)" in error]
+    assert [error for error in logged_errors(caplog) if error.endswith("ended (killed by SIGKILL)")]
 
 
 @pytest.mark.usefixtures("path_of")

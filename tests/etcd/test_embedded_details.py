@@ -155,7 +155,8 @@ def test_last_words_prefer_complaints_and_are_few() -> None:
     assert str(words) == "it said nothing"
     for number in range(100):
         words.hear(parse_line(b'{"level":"info","msg":"line %d"}' % number))
+    assert words.complaints == ""
     assert str(words) == " | ".join(f"line {number}" for number in range(94, 100))
     words.hear(parse_line(b'{"level":"fatal","msg":"no room"}'))
     words.hear(parse_line(b'{"level":"info","msg":"bye"}'))
-    assert str(words) == "no room"
+    assert words.complaints == str(words) == "no room"

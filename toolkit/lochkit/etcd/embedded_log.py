@@ -78,6 +78,11 @@ class LastWords:
         if line.level >= logging.ERROR or line.is_plain:
             self._complaints.append(line.message)
 
+    @property
+    def complaints(self) -> str:
+        """What sounds like the reason of an end, on one line; empty if nothing did."""
+        return " | ".join(self._complaints)
+
     def __str__(self) -> str:
-        """The lines in one, or a word that says there were none."""
-        return " | ".join(self._complaints or self._last) or "it said nothing"
+        """The complaints, else the last lines whatever they are, or a word that there were none."""
+        return self.complaints or " | ".join(self._last) or "it said nothing"

@@ -118,12 +118,13 @@ class EtcdKeeper:
             with trio.move_on_after(DRAIN_SECONDS):
                 await drained.wait()
             nursery.cancel_scope.cancel()
-        when = "" if ready.is_set() else " before it was ready"
         if patience.cancelled_caught:
             what = f"was not ready within {self._start_seconds:g} s"
         else:
-            what = f"ended{when} ({child.exit})"
-        raise EtcdEnded(f"the embedded etcd, {self._binary.path}, {what}: {words}")
+            what = f"ended{'' if ready.is_set() else ' before it was ready'} ({child.exit})"
+        # One that had served and was killed has only its everyday business for last words.
+        last = words.complaints if ready.is_set() else str(words)
+        raise EtcdEnded(f"the embedded etcd, {self._binary.path}, {what}{last and ': '}{last}")
 
     async def _announce(
         self, patience: trio.CancelScope, ready: trio.Event, report: "_Once"

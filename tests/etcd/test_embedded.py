@@ -22,7 +22,7 @@ from lochkit.etcd.embedded_place import prepare_place
 from lochkit.etcd.embedded_server import EtcdEnded
 from lochkit.runtime.backoff import Backoff
 from tests.servers.binaries import DEBIAN, Binaries, binaries
-from tests.servers.sockets import local_ports
+from tests.servers.kernel import live_processes_in, local_ports
 from tests.servers.workspace import workspace
 
 pytestmark = pytest.mark.real_etcd
@@ -36,7 +36,7 @@ def directory() -> Iterator[Path]:
     """A data directory that is not there yet; afterwards no process may be left in it."""
     with workspace() as root:
         yield root / "d"
-        assert processes_in(root / "d") == []
+        assert live_processes_in(root / "d") == []
 
 
 @pytest.fixture
@@ -68,20 +68,6 @@ def fake_etcd(where: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     monkeypatch.setenv("PATH", f"{where}:/usr/bin:/bin")
 
 
-def processes_in(directory: Path) -> list[int]:
-    """Return the ids of live processes whose working directory it is."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-                if state not in "ZX" and os.readlink(entry / "cwd") == str(directory):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
 def logged_errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [str(getattr(record, "error", "")) for record in caplog.records]
 
@@ -92,7 +78,7 @@ def burnt(caplog: pytest.LogCaptureFixture) -> int:
 
 async def none_left(directory: Path, *, within: float) -> None:
     with trio.fail_after(within):
-        while processes_in(directory):  # noqa: ASYNC110
+        while live_processes_in(directory):  # noqa: ASYNC110
             await trio.sleep(0.02)
 
 
@@ -121,7 +107,7 @@ async def test_data_and_endpoint_outlive_a_restart(directory: Path) -> None:
             assert first.version[:4] in ("3.4.", "3.5.")
             assert first.endpoint == f"unix://{directory}/client:0"
             await put(first, b"/a", b"1")
-        assert processes_in(directory) == []
+        assert live_processes_in(directory) == []
         async with embedded_etcd(str(directory)) as second:
             assert second.endpoint == first.endpoint
             assert await get(second, b"/a") == b"1"
@@ -138,7 +124,7 @@ async def test_etcd_killed_is_started_again(
         ):
             for value in (b"0", b"1", b"2"):
                 await client.kv.put(b"/a", value)
-                [etcd] = processes_in(directory)
+                [etcd] = live_processes_in(directory)
                 os.kill(etcd, signal.SIGKILL)
                 entry = await client.kv.get(b"/a")  # repeats itself until it is answered
                 assert entry is not None
@@ -150,7 +136,7 @@ async def test_etcd_killed_is_started_again(
 async def test_nobody_else_can_reach_it(directory: Path) -> None:
     with trio.fail_after(SECONDS):
         async with embedded_etcd(str(directory)):
-            [etcd] = processes_in(directory)
+            [etcd] = live_processes_in(directory)
             assert local_ports(etcd) == set()
             for name in ("client:0", "peer:0", "data", "."):
                 mode = stat.S_IMODE((directory / name).stat().st_mode)
@@ -174,13 +160,13 @@ async def test_a_second_one_shares_and_inherits(directory: Path) -> None:
             one: EmbeddedEtcd = await nursery.start(first)
             async with embedded_etcd(str(directory)) as two, connected(two) as client:
                 assert two == one
-                [before] = processes_in(directory)
+                [before] = live_processes_in(directory)
                 await client.kv.put(b"/a", b"1")
                 leave.set()
                 await left.wait()
                 entry = await client.kv.get(b"/a")
                 assert entry is not None
-                [after] = processes_in(directory)
+                [after] = live_processes_in(directory)
                 assert after != before
 
 
@@ -205,7 +191,7 @@ async def test_it_dies_with_us(directory: Path) -> None:
         assert process.stdout is not None
         async with process.stdout:
             assert b"unix:" in await process.stdout.receive_some()
-        assert len(processes_in(directory)) == 1
+        assert len(live_processes_in(directory)) == 1
         process.kill()
         await process.wait()
         await none_left(directory, within=5)
@@ -300,7 +286,7 @@ async def test_a_crash_loop_is_logged_and_outlived(
         async with embedded_etcd(str(directory), backoff=SOON) as server:
             await put(server, b"/a", b"1")
             (directory / "burning").touch()
-            os.kill(processes_in(directory)[0], signal.SIGKILL)
+            os.kill(live_processes_in(directory)[0], signal.SIGKILL)
             while burnt(caplog) < 3:  # noqa: ASYNC110
                 await trio.sleep(0.02)
             (directory / "burning").unlink()
@@ -317,7 +303,7 @@ async def test_one_that_will_not_stop_is_killed(
         async with embedded_etcd(str(directory)):
             began = trio.current_time()
         assert trio.current_time() - began < 4
-    assert processes_in(directory) == []
+    assert live_processes_in(directory) == []
 
 
 async def test_a_lock_that_nobody_serves_is_an_error(directory: Path) -> None:

@@ -11,9 +11,9 @@ import trio
 from .binaries import Binaries
 from .cut_proxy import CutProxy
 from .etcd_server import EtcdServer, ServerOptions
+from .kernel import local_ports
 from .ports import free_port
 from .process import ServerFailed
-from .sockets import local_ports
 from .workspace import workspace
 
 __all__ = ["EtcdCluster"]

@@ -14,17 +14,10 @@ from .binaries import WHEEL, Binaries, binaries
 from .certificates import Certificates
 from .etcd_cluster import EtcdCluster
 from .etcd_server import EtcdServer, ServerOptions, version_of
+from .kernel import is_gone
 from .process import ServerFailed
 
 pytestmark = pytest.mark.real_etcd
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state in "ZX"
 
 
 async def test_both_releases_serve(etcd_binary: Binaries) -> None:

@@ -112,6 +112,6 @@ def _warn_of(binary: Binary) -> None:
     first, last = FORGETFUL
     if first <= binary.version <= last:
         log.warning(
-            "this release of etcd can lose a write when it is killed; 3.4 and 3.5.3 do not",
+            "this release of etcd can lose a write when it is killed; 3.5.6 and later do not",
             extra={"path": binary.path, "version": binary.version_text},
         )

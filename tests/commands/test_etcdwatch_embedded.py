@@ -45,7 +45,7 @@ def names_in(directory: Path) -> set[str]:
 
 async def existing(path: Path) -> None:
     with trio.fail_after(20):
-        while not os.path.lexists(path):  # noqa: ASYNC110
+        while not await trio.Path(path).exists():  # noqa: ASYNC110
             await trio.sleep(0.02)
 
 

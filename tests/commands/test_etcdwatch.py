@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from signal import Signals
 from typing import Any
 
 import pytest
@@ -14,7 +13,15 @@ from trio.testing import MockClock
 from lochkit import cli
 from lochkit.commands import etcdwatch
 from lochkit.commands.etcdwatch import EtcdLost, Session
-from lochkit.commands.etcdwatch_options import EtcdwatchOptions, signal_named
+from lochkit.commands.etcdwatch_options import EtcdwatchOptions
+from lochkit.commands.etcdwatch_settings import (
+    connection_of,
+    guards_of,
+    limit_of,
+    policy_of,
+    reconnects_of,
+    selection_of,
+)
 from lochkit.errors import CommandFailed, leaves
 from lochkit.etcd_options import EtcdOptions
 from lochkit.etcdwatch.formats import Format
@@ -63,7 +70,7 @@ async def parsed(monkeypatch: pytest.MonkeyPatch, *argv: str) -> EtcdwatchOption
 async def test_endpoint(argv: list[str], endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A7.15 and A7.16: the original's options, without their faults."""
     given = await parsed(monkeypatch, *argv, "true")
-    assert given.connection().endpoints == (endpoint,)
+    assert connection_of(given).endpoints == (endpoint,)
 
 
 async def test_every_option_of_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,15 +82,15 @@ async def test_every_option_of_the_original(monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert given.command == ("sh", "-c", "cat")
     assert given.format is Format.YAML
-    assert given.selection().paths == ("/a",)
-    assert not given.selection().recursive
-    assert given.guards().above_revision == 7
+    assert selection_of(given).paths == ("/a",)
+    assert not selection_of(given).recursive
+    assert guards_of(given).above_revision == 7
     assert given.once
     assert given.debug
     assert not given.reconnect
-    assert given.reconnects().maximum == 5
+    assert reconnects_of(given).maximum == 5
     assert given.quiet_time == 2
-    assert given.policy().each_step
+    assert policy_of(given).each_step
 
 
 async def test_command_needs_no_dashes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,13 +100,13 @@ async def test_command_needs_no_dashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_defaults() -> None:
     given = options()
-    assert given.selection().paths == ("/",)
-    assert given.connection() == EtcdOptions()
-    assert (given.quiet_time, given.limit()) == (1.0, 4.0)
-    assert given.policy().on_busy is OnBusy.QUEUE
-    assert given.policy().on_failure is OnFailure.IGNORE
-    assert options(prefix=("x",)).selection().paths == ()
-    assert options(prefix=("\udcff",)).selection().prefixes == (b"\xff",)
+    assert selection_of(given).paths == ("/",)
+    assert connection_of(given) == EtcdOptions()
+    assert (given.quiet_time, limit_of(given)) == (1.0, 4.0)
+    assert policy_of(given).on_busy is OnBusy.QUEUE
+    assert policy_of(given).on_failure is OnFailure.IGNORE
+    assert selection_of(options(prefix=("x",))).paths == ()
+    assert selection_of(options(prefix=("\udcff",))).prefixes == (b"\xff",)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +143,6 @@ def test_contradiction_is_refused(given: dict[str, Any], fault: str) -> None:
 async def test_wrong_usage_is_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert await cli.invoke(["etcdwatch", *argv]) == 2
     assert "Error" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("word", ["TERM", "SIGTERM", "term", "15"])
-def test_signal_names(word: str) -> None:
-    assert signal_named(word) is Signals.SIGTERM
 
 
 # -- the pipeline ----------------------------------------------------------------------------------

@@ -53,7 +53,9 @@ STOP_TIMEOUT = "1.{}"
 class Driven:
     """One such process."""
 
-    def __init__(self, directory: Path, *argv: str, new_session: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *argv: str, before: tuple[str, ...] = (), stdin: int | None = None
+    ) -> None:
         self.mark = uuid.uuid4().hex
         self.stop_timeout = STOP_TIMEOUT.format(int(self.mark[:8], 16))
         self.temporary = directory / "tmp"
@@ -67,13 +69,13 @@ class Driven:
         }
         words = [sys.executable, "-c", DRIVER, "etcdwatch", "--stop-timeout", self.stop_timeout]
         self.process = subprocess.Popen(
-            [*words, *argv],
+            [*before, *words, *argv],
             env=environ,
             cwd=directory,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=new_session,
+            start_new_session=True,
         )
 
     def left(self) -> set[int]:
@@ -97,8 +99,10 @@ class Driven:
 
 
 @contextmanager
-def driven(directory: Path, *argv: str) -> Iterator[Driven]:
-    it = Driven(directory, *argv)
+def driven(
+    directory: Path, *argv: str, before: tuple[str, ...] = (), stdin: int | None = None
+) -> Iterator[Driven]:
+    it = Driven(directory, *argv, before=before, stdin=stdin)
     try:
         yield it
     finally:
@@ -196,6 +200,25 @@ def test_hang_up_without_a_terminal_is_for_the_command(tmp_path: Path) -> None:
         it.process.send_signal(signal.SIGHUP)
         assert eventually((tmp_path / "hup").exists)
         assert it.process.poll() is None
+
+
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_closed_terminal_is_the_end(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    before = (sys.executable, "-c", TAKE_TERMINAL)
+    with driven(tmp_path, "--quiet-time", "0", "--", *SLEEPER, before=before, stdin=slave) as it:
+        os.close(slave)
+        assert eventually((tmp_path / "started").exists)
+        assert it.process.poll() is None
+        os.close(master)
+        assert it.process.wait(CEILING) == 143
+        assert it.left() == set()
 
 
 @pytest.mark.parametrize("milliseconds", [0, 3, 50, 200])

@@ -37,12 +37,14 @@ class Bench:
         *,
         guards: Guards | None = None,
         wanted: Format = Format.JSON,
+        run_unchanged: bool = False,
         **policy: Any,
     ) -> None:
         self.store = MiniStore(a="0")
         self.send, receive = trio.open_memory_channel[Step](0)
         self.launcher = launcher
-        desk = Desk(Selection(paths=("/",)), wanted, guards=guards)
+        selection = Selection(paths=("/",))
+        desk = Desk(selection, wanted, guards=guards, run_unchanged=run_unchanged)
         self.runner = Runner(
             receive, desk, launcher, RunPolicy(retry=RETRY, **policy), jitter=lambda: 1.0
         )
@@ -81,6 +83,20 @@ async def test_first_state_is_run_at_once_and_then_every_change(autojump_clock: 
         await trio.sleep(1)
     assert it.launcher.states == [{"a": "0"}, {"a": "1"}]
     assert it.launcher.began == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("on_busy", list(OnBusy))
+async def test_same_state_is_run_again_when_asked_for(
+    on_busy: OnBusy, autojump_clock: MockClock
+) -> None:
+    """Once for every step, and not in a loop."""
+    it = bench((0.1, 0), on_busy=on_busy, rest=1.0, run_unchanged=True)
+    async with it.running():
+        for _ in range(3):
+            await trio.sleep(10)
+            await it.put("0")
+        await trio.sleep(100)
+    assert it.launcher.states == [{"a": "0"}] * 4
 
 
 async def test_end_of_the_steps_is_the_end_once_the_last_state_has_been_run(

@@ -27,6 +27,7 @@ from lochkit.io.process import (
     StopPlan,
     check_command,
     open_child,
+    signal_named,
     start_error,
 )
 
@@ -274,3 +275,14 @@ def test_anonymous_file_is_closed_when_its_content_fails() -> None:
     with pytest.raises(ZeroDivisionError):
         anonymous_file("test", (b"x" * (1 // n) for n in (1, 0)))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("word", ["TERM", "SIGTERM", "term", "15"])
+def test_signal_names(word: str) -> None:
+    assert signal_named(word) is signal.SIGTERM
+
+
+@pytest.mark.parametrize("word", ["", "NONE", "0", "1000", "SIG", "-1"])
+def test_no_signal_of_this_name(word: str) -> None:
+    with pytest.raises(ValueError, match="is not a signal"):
+        signal_named(word)

@@ -31,6 +31,15 @@ from ..runtime.debounce import Debouncer
 from ..runtime.signals import STOP_WITHIN, exit_code_of, run_until_stopped
 from ..runtime.supervisor import start, supervise
 from .etcdwatch_options import EtcdwatchOptions
+from .etcdwatch_settings import (
+    connection_of,
+    guards_of,
+    limit_of,
+    policy_of,
+    reconnects_of,
+    selection_of,
+    stop_plan_of,
+)
 from .store import open_store
 
 __all__ = ["SUBCOMMAND", "EtcdLost", "Session", "run"]
@@ -74,23 +83,23 @@ class Session:
                 merged, latest = trio.open_memory_channel[Step](0)
                 await start(nursery, self._debouncer(settled, merged), merged)
                 settled = latest
-            self._runner = Runner(settled, self._desk(), launcher, options.policy())
+            self._runner = Runner(settled, self._desk(), launcher, policy_of(options))
             await supervise(self._runner)
             nursery.cancel_scope.cancel()
 
     def _debouncer(
         self, source: trio.abc.ReceiveChannel[Step], sink: trio.abc.SendChannel[Step]
     ) -> Debouncer[Step]:
-        quiet, limit = self._options.quiet_time, self._options.limit()
+        quiet, limit = self._options.quiet_time, limit_of(self._options)
         return Debouncer(source, sink, quiet=quiet, limit=limit, merge=Step.merge)
 
     def _desk(self) -> Desk:
         options = self._options
         return Desk(
-            options.selection(),
+            selection_of(options),
             options.format,
             binary=options.binary,
-            guards=options.guards(),
+            guards=guards_of(options),
             env_prefix=options.env_prefix,
             run_unchanged=options.run_unchanged,
         )
@@ -99,11 +108,11 @@ class Session:
         options = self._options
         return Follower(
             store,
-            options.selection().ranges(),
+            selection_of(options).ranges(),
             steps,
             per_revision=not options.stable,
             resync_interval=options.resync_interval,
-            backoff=options.reconnects(),
+            backoff=reconnects_of(options),
             on_outage=None if options.reconnect else _give_up,
         )
 
@@ -115,7 +124,7 @@ class Session:
         elif options.dry_run:
             yield DiffPrinter(write_stdout, colour=_stdout_has_colours())
         else:
-            stop = options.stop_plan()
+            stop = stop_plan_of(options)
             async with open_guardian(
                 stop_signal=stop.signal, stop_timeout=stop.timeout
             ) as guardian:
@@ -154,7 +163,7 @@ async def run(options: EtcdwatchOptions) -> int:
     session = Session(options)
 
     async def body() -> None:
-        async with open_store(options.connection()) as store:
+        async with open_store(connection_of(options)) as store:
             await session.follow(store)
 
     unread = False

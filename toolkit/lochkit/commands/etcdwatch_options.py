@@ -1,22 +1,17 @@
-"""What an operator can say to ``lochkit etcdwatch``, and what the words mean to its parts."""
+"""What an operator can say to ``lochkit etcdwatch``."""
 
-import os
 import re
-from dataclasses import dataclass, replace
-from signal import Signals
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..etcd_options import EMBEDDED, EtcdOptions
 from ..etcdwatch.formats import Format
-from ..etcdwatch.guards import Guards
-from ..etcdwatch.policy import OnBusy, OnFailure, RunPolicy
-from ..etcdwatch.selection import Selection
+from ..etcdwatch.policy import OnBusy, OnFailure
 from ..etcdwatch.text import Binary
-from ..io.process import StopPlan
+from ..io.process import signal_named
 from ..options import argument, flag, option, shared
-from ..runtime.backoff import Backoff
 
-__all__ = ["EtcdwatchOptions", "signal_named"]
+__all__ = ["MAX_WAIT_FACTOR", "EtcdwatchOptions"]
 
 STATE: Final = "What is watched and shown"
 WHEN: Final = "When the command runs"
@@ -26,20 +21,6 @@ LEGACY: Final = "Connection as the original etcdwatch had it"
 
 MAX_WAIT_FACTOR: Final = 4
 """The maximum wait in quiet times, unless the operator says otherwise."""
-
-
-def signal_named(word: str) -> Signals:
-    """Return the signal that is meant by ``TERM``, ``SIGTERM`` or ``15``.
-
-    Raises:
-        ValueError: there is none.
-    """
-    try:
-        if word.isdecimal():
-            return Signals(int(word))
-        return Signals["SIG" + word.upper().removeprefix("SIG")]
-    except (KeyError, ValueError):
-        raise ValueError(f"{word!r} is not a signal") from None
 
 
 def _is_text(path: str) -> None:
@@ -323,61 +304,7 @@ class EtcdwatchOptions:
             raise ValueError("--env-prefix is for --format env")
         if self.url is not None and (self.host or self.port or self.protocol):
             raise ValueError("--url says it all: leave out --host, --port and --protocol")
-        if self.etcd.endpoints == (EMBEDDED,) and self._legacy_endpoint() is not None:
+        if self.etcd.endpoints == (EMBEDDED,) and (
+            self.url or self.host or self.port or self.protocol
+        ):
             raise ValueError("--etcd embedded is an address already: leave out the other one")
-
-    def selection(self) -> Selection:
-        """What is watched, and what of it is shown."""
-        paths = self.path or (() if self.prefix else ("/",))
-        prefixes = tuple(os.fsencode(prefix) for prefix in self.prefix)
-        return Selection(paths=paths, prefixes=prefixes, recursive=self.recursive)
-
-    def guards(self) -> Guards:
-        """What a state must be like."""
-        return Guards(
-            min_keys=self.min_keys,
-            required=self.require,
-            max_shrink_percent=self.max_shrink,
-            above_revision=self.wait_index or 0,
-        )
-
-    def limit(self) -> float:
-        """Seconds after which a state is run even if it goes on changing."""
-        return self.quiet_time * MAX_WAIT_FACTOR if self.max_wait is None else self.max_wait
-
-    def policy(self) -> RunPolicy:
-        """When the command runs."""
-        longest = self.retry_max_wait
-        return RunPolicy(
-            on_busy=self.on_busy,
-            busy_signal=signal_named(self.busy_signal),
-            on_failure=self.on_failure,
-            retry=Backoff(base=min(1.0, longest), maximum=longest),
-            timeout=float("inf") if self.command_timeout is None else self.command_timeout,
-            rest=self.limit(),
-            once=self.once,
-            each_step=not self.stable,
-        )
-
-    def stop_plan(self) -> StopPlan:
-        """How the command is stopped."""
-        return StopPlan(signal=signal_named(self.stop_signal), timeout=self.stop_timeout)
-
-    def reconnects(self) -> Backoff:
-        """The waits between attempts to reach etcd."""
-        longest = self.reconnect_timeout
-        return Backoff(base=min(0.1, longest), maximum=longest)
-
-    def connection(self) -> EtcdOptions:
-        """How etcd is reached: the original's options go before the shared ones."""
-        endpoint = self._legacy_endpoint()
-        return self.etcd if endpoint is None else replace(self.etcd, endpoints=(endpoint,))
-
-    def _legacy_endpoint(self) -> str | None:
-        if self.url is not None:
-            return self.url
-        if not (self.host or self.port or self.protocol):
-            return None
-        host = self.host or "localhost"
-        bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        return f"{self.protocol or 'http'}://{bracketed}:{self.port or 2379}"

@@ -205,7 +205,8 @@ class Runner:
             return True
         if policy.on_busy is OnBusy.IGNORE and not self._ended:
             await self._wait_for_news(policy.rest)
-        self._desk.look_again()
+        if self._steps_taken != steps_before:  # the desk was asked during the run, in vain
+            self._desk.look_again()
         return False
 
     async def _run(self, job: Job) -> int | None:

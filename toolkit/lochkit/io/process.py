@@ -24,6 +24,7 @@ __all__ = [
     "StopPlan",
     "check_command",
     "open_child",
+    "signal_named",
     "start_error",
 ]
 
@@ -48,6 +49,20 @@ class CommandNotExecutable(CommandFailed):
 
 class CommandNotStarted(TransientError):
     """The host is out of processes, memory or descriptors for now."""
+
+
+def signal_named(word: str) -> Signals:
+    """Return the signal that is meant by ``TERM``, ``SIGTERM`` or ``15``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        if word.isdecimal():
+            return Signals(int(word))
+        return Signals["SIG" + word.upper().removeprefix("SIG")]
+    except (KeyError, ValueError):
+        raise ValueError(f"{word!r} is not a signal") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

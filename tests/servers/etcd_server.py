@@ -10,7 +10,6 @@ async with EtcdServer.run(binaries("debian")) as server:
 import http.client
 import json
 import signal
-import socket
 import subprocess
 from base64 import b64decode
 from collections.abc import AsyncIterator, Sequence
@@ -26,6 +25,7 @@ from .binaries import Binaries
 from .certificates import Certificates
 from .ports import free_port
 from .process import ServerProcess
+from .unix_http import UnixHTTPConnection
 from .workspace import workspace
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class EtcdServer:
     def _http(self) -> http.client.HTTPConnection:
         host = self.options.host
         if host == "unix":
-            return _UnixConnection(str(self.directory / "etcd:0"))
+            return UnixHTTPConnection(str(self.directory / "etcd:0"))
         if self._client_context is not None:
             return http.client.HTTPSConnection(
                 host, self.port, timeout=2, context=self._client_context
@@ -279,21 +279,6 @@ class EtcdServer:
         for prefix in prefixes:
             await self.ctl("role", "grant-permission", "--prefix=true", name, "readwrite", prefix)
         await self.ctl("user", "grant-role", name, name)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=2)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(2)
-        try:
-            self.sock.connect(self._path)
-        except OSError:
-            self.sock.close()
-            raise
 
 
 def _alone(name: str) -> list[str]:

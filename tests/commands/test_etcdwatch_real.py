@@ -59,9 +59,7 @@ class Watching:
 
     async def sees(self, state: dict[str, Any], seconds: float = 30.0) -> None:
         """Wait until the last run saw `state`."""
-        with trio.move_on_after(seconds):
-            while not self.runs or self.runs[-1]["state"] != state:
-                await trio.sleep(0.05)
+        await until(seconds, lambda: bool(self.runs) and self.runs[-1]["state"] == state)
         assert self.runs, self.errors
         assert self.runs[-1]["state"] == state, self.errors
 
@@ -98,10 +96,8 @@ async def watching(
             process.kill()
         with trio.CancelScope(shield=True):
             await process.wait()
-    with trio.fail_after(5):
-        while left := processes_of(tmp_path):
-            await trio.sleep(0.05)
-    assert not left
+    await until(5, lambda: not processes_of(tmp_path))
+    assert processes_of(tmp_path) == []
     assert list(temporary.iterdir()) == []
 
 
@@ -304,6 +300,7 @@ async def test_a_signal_at_any_moment_leaves_nothing_behind(
         await watch.ends(5)
         assert trio.current_time() - began < 5
         await until(2, lambda: not processes_of(tmp_path))
+        assert processes_of(tmp_path) == []
 
 
 async def test_kill_9_leaves_no_command_behind(
@@ -313,6 +310,8 @@ async def test_kill_9_leaves_no_command_behind(
     options = ("--etcd", untouched_server.endpoint, "--quiet-time=0", "--stop-timeout=0.5")
     async with watching(tmp_path, *options, command=command) as watch:
         await until(10, lambda: len(processes_of(tmp_path)) >= 4)
+        assert len(processes_of(tmp_path)) >= 4
         watch.process.kill()
         await watch.ends()
         await until(10, lambda: not processes_of(tmp_path))
+        assert processes_of(tmp_path) == []

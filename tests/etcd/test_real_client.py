@@ -158,9 +158,9 @@ async def test_a_lease_is_kept_and_then_expires_with_its_keys(etcd: Client) -> N
         assert not kept.lost.is_set()
         assert (await etcd.leases.time_to_live(lease.ID, keys=True)).keys == (b"/l",)
         assert lease.ID in await etcd.leases.list()
-    with trio.fail_after(10):
-        while await etcd.kv.get(b"/l") is not None:
-            await trio.sleep(0.1)
+    async with etcd.watch(WatchCreateRequest(key=b"/l")) as watch:
+        if await etcd.kv.get(b"/l") is not None:
+            assert (await watch.receive()).events[0].type is EventType.DELETE
     assert (await etcd.leases.time_to_live(lease.ID)).TTL == -1
     with pytest.raises(LeaseNotFound):
         await etcd.kv.put(b"/l", b"", lease=lease.ID)

@@ -53,6 +53,7 @@ async def test_changes_transactions_and_expiry(programs: Binaries) -> None:
             lease = await etcd.leases.grant(1)
             await etcd.kv.put(b"/leased", b"", lease=lease.ID)
             await until(10, lambda: b"/leased" in seen.state)
+            assert b"/leased" in seen.state
             await until(10, lambda: b"/leased" not in seen.state)
             await seen.reaches(await server.dump("/"))
             assert {step.origin for step in seen.steps[1:]} == {Origin.WATCHED}
@@ -138,6 +139,7 @@ async def test_what_was_deleted_and_compacted_unseen_is_deleted(programs: Binari
                 await seen.reaches({b"/keep": b"1", b"/gone": b"1"})
                 proxy.refuse()
                 await until(10, lambda: not follower.connected)
+                assert not follower.connected
                 await etcd.kv.delete(KeyRange.exact(b"/gone"))
                 newest = (await etcd.kv.put(b"/elsewhere", b"")).header.revision
                 await etcd.kv.compact(newest)

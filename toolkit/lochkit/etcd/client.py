@@ -162,7 +162,7 @@ async def open_client(config: EtcdConfig) -> AsyncIterator[Client]:
     check_files(config)
     async with trio.open_nursery() as nursery:
         client = Client(config, nursery)
-        nursery.start_soon(client.keeper.run)
+        await nursery.start(client.keeper.run)
         try:
             yield client
         finally:

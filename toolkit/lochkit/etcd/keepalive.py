@@ -110,9 +110,10 @@ class LeaseKeeper:
         finally:
             del self._leases[lease_id]
 
-    async def run(self) -> None:
-        """Renew and expire, until cancelled."""
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Renew and expire, until cancelled. Started at once."""
         async with trio.open_nursery() as nursery:
+            task_status.started()
             nursery.start_soon(self._expire)
             nursery.start_soon(self._renew)
 

@@ -43,6 +43,8 @@ class PlayingStore:
     def __init__(self, entries: Mapping[str, str] | None = None) -> None:
         self.away = False
         self.lists = 0
+        self.forgetful = 0
+        """So many lists are out of date, and their history forgotten, as soon as they are read."""
         self._revision = 1
         self._compacted = 0
         self._keys: dict[bytes, KeyValue] = {}
@@ -104,9 +106,16 @@ class PlayingStore:
         await trio.lowlevel.checkpoint()
         self._check()
         self.lists += 1
+        if 0 < revision < self._compacted:
+            raise Compacted("compacted by the test", self._compacted)
         assert revision in (0, self._revision)
         kvs = [kv for key, kv in sorted(self._keys.items()) if wanted.contains(key)]
-        return Listing(header=self._header(), revision=self._revision, kvs=kvs)
+        listing = Listing(header=self._header(), revision=self._revision, kvs=kvs)
+        if self.forgetful:
+            self.forgetful -= 1
+            self.put("/elsewhere", "x")
+            self.compact()
+        return listing
 
     async def verify(self) -> ResponseHeader:
         await trio.lowlevel.checkpoint()

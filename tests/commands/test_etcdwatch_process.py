@@ -46,8 +46,9 @@ etcdwatch.open_store = open_store
 sys.exit(main())
 """
 
-# Its stop timeout is in the guardian's arguments, and so tells it from other guardians.
-STOP_TIMEOUT = "1.{}"
+# Its stop timeout is in the guardian's arguments, and so tells it from others. It ends in a
+# one because a number's last zeros are not written again.
+STOP_TIMEOUT = "1.{}1"
 
 
 class Driven:

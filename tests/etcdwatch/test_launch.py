@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -18,7 +18,7 @@ from lochkit.etcdwatch.formats import Format
 from lochkit.etcdwatch.launch import ChildLauncher, DiffPrinter, OutputClosed, StatePrinter
 from lochkit.etcdwatch.selection import Selection
 from lochkit.io.guardian import Guardian
-from lochkit.io.process import Exit, StopPlan
+from lochkit.io.process import CommandNotFound, Exit, StopPlan
 
 from .steps import MiniStore
 
@@ -124,6 +124,35 @@ async def test_no_descriptor_of_ours_is_left_open_or_inherited(tmp_path: Path) -
     # 0, 1, 2, the file of changes, and the directory that ls reads.
     assert len((await trio.Path(out).read_text()).split()) == 5
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+class RecordingGuardian(Guardian):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.told: list[str] = []
+
+    def expect(self, mark: str) -> None:
+        self.told.append(f"expect {len(mark)}")
+
+    def watch(self, group: int) -> None:
+        self.told.append(f"watch {os.getpgid(group) == group}")
+
+    def withdraw(self) -> None:
+        self.told.append("withdraw")
+
+
+@pytest.mark.parametrize("argv", [("sleep", "60"), ("/no/such/command",)])
+async def test_guardian_is_told_of_every_run(argv: tuple[str, ...]) -> None:
+    guardian = RecordingGuardian()
+    stop = StopPlan(timeout=CEILING)
+    launcher = ChildLauncher(argv, stop=stop, guardian=guardian, environ=os.environ)
+    with trio.fail_after(CEILING), suppress(CommandNotFound):
+        async with launcher.launch(job_of()):
+            assert guardian.told == ["expect 32", "watch True"]
+    assert guardian.told[0] == "expect 32"
+    assert guardian.told[-1] == "withdraw"
 
 
 async def test_kill_now_kills_without_waiting() -> None:

@@ -131,6 +131,19 @@ async def test_command_has_its_time_to_stop(tmp_path: Path) -> None:
     assert done.read_text() == "yes\n"
 
 
+async def test_what_the_command_started_has_its_time_to_stop_too(tmp_path: Path) -> None:
+    """Even when the command itself is gone at once."""
+    ready, done = tmp_path / "ready", tmp_path / "done"
+    trap = f"trap 'sleep 0.2; echo yes >{done}; exit' TERM"
+    inner = f"{trap}; echo >{ready}; while :; do sleep 0.01; done"
+    with trio.fail_after(CEILING):
+        script = 'sh -c "$0" & trap "exit 0" TERM; while :; do sleep 0.01; done'
+        async with opened("sh", "-c", script, inner, stop=StopPlan(timeout=CEILING)) as child:
+            await exists(ready)
+        assert child.exit == Exit(status=0)
+    assert done.read_text() == "yes\n"
+
+
 async def test_stop_signal_is_the_one_asked_for() -> None:
     with trio.fail_after(CEILING):
         async with opened("sleep", "60", stop=StopPlan(signal=signal.SIGUSR1)) as child:

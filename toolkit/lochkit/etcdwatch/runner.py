@@ -169,8 +169,11 @@ class Runner:
         """Ask the desk, and report once what it refuses or leaves out."""
         job = self._desk.next()
         refusal, left_out = self._reported
-        if self._desk.refusal != refusal and self._desk.refusal is not None:
-            log.warning(
+        if self._desk.refusal is not None and self._desk.refusal != refusal:
+            # Of each kind once: a number in it may change with every key, for as long as it lasts.
+            is_news = type(self._desk.refusal) is not type(refusal)
+            log.log(
+                logging.WARNING if is_news else logging.DEBUG,
                 "state refused: the command is not run",
                 extra={"reason": self._desk.refusal, "revision": self._desk.revision},
             )

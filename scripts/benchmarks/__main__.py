@@ -1,0 +1,31 @@
+"""Entry point of `scripts/bench`."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from .etcd_bench import bench_etcd
+from .etcdwatch_bench import bench_etcdwatch
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one benchmark, print its tables and verdicts."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("what", choices=["etcd", "etcdwatch"])
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
+    parser.add_argument("--json", type=Path, help="write all numbers to this file")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if a figure is missed")
+    options = parser.parse_args(argv)
+    bench = bench_etcd if options.what == "etcd" else bench_etcdwatch
+    numbers, figures = bench(options.rounds)
+    print()
+    for figure in figures:
+        print(figure)
+    if options.json is not None:
+        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+    return int(options.strict and not all(figure.met for figure in figures))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

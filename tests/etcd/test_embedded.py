@@ -21,7 +21,7 @@ from lochkit.etcd.embedded import EmbeddedEtcd, embedded_etcd
 from lochkit.etcd.embedded_place import prepare_place
 from lochkit.etcd.embedded_server import EtcdEnded
 from lochkit.runtime.backoff import Backoff
-from tests.servers.binaries import DEBIAN, Binaries, binaries
+from tests.servers.binaries import DEBIAN, WHEEL, Binaries, binaries
 from tests.servers.kernel import live_processes_in, local_ports
 from tests.servers.workspace import workspace
 
@@ -251,6 +251,43 @@ async def test_a_program_that_will_not_do_is_named(
     with pytest.raises(ConfigError, match=f"{tmp_path}/bin/etcd: .*{fault}"):
         async with embedded_etcd(str(directory)):
             raise AssertionError("it started")
+
+
+def put_on_path(programs: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(programs.etcd).parent}:/usr/bin:/bin")
+
+
+async def write_with_the_wheel(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_on_path(binaries(WHEEL), monkeypatch)
+    async with embedded_etcd(str(directory)) as server:
+        assert server.version.startswith("3.5.")
+        await put(server, b"/a", b"1")
+
+
+async def test_data_of_a_later_release_is_not_given_to_an_older_one(
+    directory: Path, debian_etcd: Binaries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trio.fail_after(SECONDS):
+        await write_with_the_wheel(directory, monkeypatch)
+        put_on_path(debian_etcd, monkeypatch)  # an operator who began with the wheel installs it
+        async with embedded_etcd(str(directory)) as server:
+            assert server.version.startswith("3.5.")
+            assert await get(server, b"/a") == b"1"
+
+
+async def test_a_program_too_old_for_the_data_is_named(
+    directory: Path,
+    debian_etcd: Binaries,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    with trio.fail_after(SECONDS):
+        await write_with_the_wheel(directory, monkeypatch)
+        request.getfixturevalue("no_wheel")
+        put_on_path(debian_etcd, monkeypatch)
+        with pytest.raises(ConfigError, match=r"3\.4\.\d+ can not read .* which 3\.5 has written"):
+            async with embedded_etcd(str(directory)):
+                raise AssertionError("it started")
 
 
 async def test_a_crash_at_the_start_shows_its_last_words(

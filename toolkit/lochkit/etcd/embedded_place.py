@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ __all__ = ["Place", "default_directory", "prepare_place"]
 # etcd takes only names that look like host:port, and makes the socket in its working directory.
 CLIENT_SOCKET: Final = "client:0"
 PEER_SOCKET: Final = "peer:0"
+VERSION_FILE: Final = "version"
 LONGEST_SOCKET_PATH: Final = 107  # sockaddr_un, less the final zero
 
 
@@ -65,6 +67,32 @@ class Place:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def written_by(self) -> tuple[int, int, int] | None:
+        """Return the release that served the data last; None when that is not known.
+
+        Raises:
+            ConfigError: the file can not be read.
+        """
+        try:
+            text = (self.directory / VERSION_FILE).read_text(errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise ConfigError(f"{self.directory / VERSION_FILE}: {exc.strerror}") from exc
+        found = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)\n", text)  # not so when half written
+        if found is None:
+            return None
+        major, minor, patch = map(int, found.groups())
+        return major, minor, patch
+
+    def record_version(self, version_text: str) -> None:
+        """Remember which release serves the data. Only under the lock.
+
+        Raises:
+            OSError: no room for it.
+        """
+        (self.directory / VERSION_FILE).write_text(f"{version_text}\n")
 
     def remove_sockets(self) -> None:
         """Remove what a killed etcd has left, over which 3.4 stumbles. Only under the lock."""

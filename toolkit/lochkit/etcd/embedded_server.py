@@ -134,6 +134,10 @@ class EtcdKeeper:
             await trio.sleep(POLL_SECONDS)
         patience.deadline = math.inf
         ready.set()
+        try:
+            self._place.record_version(self._binary.version_text)
+        except OSError as exc:  # it serves all the same
+            log.warning("the data's version can not be recorded", extra={"error": exc})
         log.info(
             "the embedded etcd serves",
             extra={"endpoint": self._place.endpoint, "version": self._binary.version_text},

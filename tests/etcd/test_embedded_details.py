@@ -154,6 +154,7 @@ def test_versions(text: str, version: tuple[int, int, int] | None) -> None:
         (b"\xff{", logging.INFO, "\ufffd{"),
         (b"", logging.INFO, ""),
         (b"x" * 1000, logging.INFO, "x" * 400),
+        (b"[" * 60_000, logging.INFO, "[" * 400),
     ],
 )
 def test_lines(line: bytes, level: int, message: str) -> None:

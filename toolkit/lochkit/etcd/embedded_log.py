@@ -46,7 +46,7 @@ def parse_line(line: bytes) -> LogLine:
     text = line.decode("utf-8", "replace").strip()
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter when it nests without end
         fields = None
     if not isinstance(fields, dict) or "msg" not in fields:
         return LogLine(logging.INFO, text[:_LONGEST], is_plain=True)

@@ -42,7 +42,6 @@ class CutProxy:
         self._delay = 0.0
         self._allowance = math.inf
         self._open: dict[trio.CancelScope, int] = {}
-        self._listener: trio.SocketListener | None = None
         self.port = 0
         self.accepted = 0
         self.bytes_in = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from .binaries import WHEEL, Binaries, binaries
+from .binaries import VARIANTS, WHEEL, Binaries, binaries
 from .certificates import Certificates
 from .etcd_cluster import EtcdCluster
 from .etcd_server import EtcdServer, ServerOptions, version_of
@@ -18,6 +18,12 @@ from .kernel import is_gone
 from .process import ServerFailed
 
 pytestmark = pytest.mark.real_etcd
+
+
+def test_the_variants_are_different_releases() -> None:
+    # Else all that runs on both would run twice on one, as when a 3.5 is the first on PATH.
+    versions = {version_of(binaries(variant))[:4] for variant in VARIANTS}
+    assert len(versions) == len(VARIANTS)
 
 
 async def test_both_releases_serve(etcd_binary: Binaries) -> None:

@@ -179,8 +179,6 @@ def straight_header(data: bytes, pos: int, end: int) -> ResponseHeader | None:
             if data[pos] != 0x10:
                 return None
             member_id, pos = read_varint(data, pos + 1)
-            if pos > end:
-                return None
             _known_ids = (data[start:pos], cluster_id, member_id)
         else:
             return None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf import message as protobuf
 from google.protobuf.unknown_fields import UnknownFieldSet
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lochkit.etcd import messages
@@ -19,6 +19,9 @@ from tests.etcd.proto.strategies import any_name, wire, wire_near_etcd
 # What we refuse on purpose and protobuf lets pass: a known field of a foreign wire type, a group,
 # and (which its C implementation overlooks, but the format forbids) a field with the number 0.
 STRICTER = ("wire type", "number 0")
+
+# No time limits: a busy machine is no reason to fail.
+thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 near_etcd = st.sampled_from(["RangeResponse", "WatchResponse"])
 
@@ -98,7 +101,7 @@ def test_every_field_alone_means_the_same(name: str, fact: FieldFact) -> None:
         assert getattr(said, fact.name) != getattr(OURS[name](), fact.name)
 
 
-@settings(max_examples=300)
+@thorough
 @given(st.data())
 def test_bytes_in_any_disguise_mean_the_same(data: st.DataObject) -> None:
     name = data.draw(any_name)
@@ -108,7 +111,7 @@ def test_bytes_in_any_disguise_mean_the_same(data: st.DataObject) -> None:
     assert decode(OURS[name], raw) == expected
 
 
-@settings(max_examples=300)
+@thorough
 @given(st.data())
 def test_bytes_much_like_those_of_etcd_mean_the_same(data: st.DataObject) -> None:
     name = data.draw(near_etcd)
@@ -118,7 +121,7 @@ def test_bytes_much_like_those_of_etcd_mean_the_same(data: st.DataObject) -> Non
     assert decode(OURS[name], raw) == expected
 
 
-@settings(max_examples=300)
+@thorough
 @given(st.data())
 def test_protobuf_reads_what_we_write(data: st.DataObject) -> None:
     name = data.draw(any_name)
@@ -133,6 +136,7 @@ def test_protobuf_reads_what_we_write(data: st.DataObject) -> None:
     assert decode(OURS[name], raw) == ours
 
 
+@thorough
 @given(st.data())
 def test_every_truncation_is_judged_the_same(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
@@ -146,7 +150,7 @@ def test_every_truncation_is_judged_the_same(data: st.DataObject) -> None:
         assert decoded(name, raw[:cut]) == judged(name, raw[:cut])
 
 
-@settings(max_examples=300)
+@thorough
 @given(st.data())
 def test_damaged_bytes_are_judged_the_same(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
@@ -161,7 +165,7 @@ def test_damaged_bytes_are_judged_the_same(data: st.DataObject) -> None:
     assert_agreement(name, bytes(raw))
 
 
-@settings(max_examples=300)
+@thorough
 @given(any_name, st.binary(max_size=60))
 def test_noise_is_judged_the_same(name: str, noise: bytes) -> None:
     assert_agreement(name, noise)

@@ -19,10 +19,7 @@ async def load(etcd: Client, prefix: bytes) -> None:
     """Read everything into a dictionary."""
     await etcd.verify()
     clock = Clock()
-    found = {}
-    async for page in etcd.kv.pages(KeyRange.prefix(prefix)):
-        for kv in page:
-            found[kv.key] = kv
+    found = {kv.key: kv for kv in (await etcd.kv.list(KeyRange.prefix(prefix))).kvs}
     report(clock, count=len(found))
 
 

@@ -15,14 +15,15 @@ from .errors import (
     DeadlineExceeded,
     EtcdError,
     NoLeader,
+    ProtocolError,
     Unauthenticated,
     Unavailable,
 )
 from .link import Link
 from .messages import Message
-from .wire import decode, encode
+from .wire import DEFAULT_LIMIT, DecodeError, decode, encode
 
-__all__ = ["Caller", "Rpc"]
+__all__ = ["Caller", "Rpc", "read_answer"]
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -47,6 +48,18 @@ class Rpc(Generic[RequestT, ResponseT]):
     request: type[RequestT]
     response: type[ResponseT]
     repeatable: bool = False
+
+
+def read_answer(kind: type[ResponseT], body: bytes, *, limit: int = DEFAULT_LIMIT) -> ResponseT:
+    """Decode what a server answered.
+
+    Raises:
+        ProtocolError: it is not what the API promises.
+    """
+    try:
+        return decode(kind, body, limit=limit)
+    except DecodeError as error:
+        raise ProtocolError(f"the server's answer cannot be read: {error}") from error
 
 
 class Caller:
@@ -98,6 +111,18 @@ class Caller:
                 not be repeated.
             EtcdError: what etcd answered.
         """
+        answer = await self.ask(rpc, request, timeout=timeout, persist=persist)
+        return read_answer(rpc.response, answer, limit=self._limit)
+
+    async def ask(
+        self,
+        rpc: Rpc[RequestT, ResponseT],
+        request: RequestT,
+        *,
+        timeout: float | None = None,
+        persist: bool = True,
+    ) -> bytes:
+        """Do as `call` does, and return the answer as it came."""
         seconds = self._timeout if timeout is None else timeout
         body = encode(request)
         fault: EtcdError | None = None
@@ -106,8 +131,7 @@ class Caller:
         with trio.move_on_after(seconds) as limit:
             while True:
                 try:
-                    answer = await self._attempt(rpc, body, limit.deadline)
-                    return decode(rpc.response, answer, limit=self._limit)
+                    return await self._attempt(rpc, body, limit.deadline)
                 except Unauthenticated as error:
                     if renewed or not self.login.can_renew:
                         raise

@@ -56,6 +56,7 @@ class UnaryCall:
     def ended(self, error: EtcdError | None) -> None:
         """See `StreamHandler`."""
         self._error = self._error or error
+        self._stream = None  # which knows us: the answer must not wait for the cycle collector
         self.done.set()
 
     def result(self) -> bytes:

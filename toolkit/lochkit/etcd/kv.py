@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from .caller import Caller, Rpc
-from .errors import MessageTooLarge
+import trio
+
+from .caller import Caller, Rpc, read_answer
+from .errors import EtcdError, MessageTooLarge
 from .messages import (
     CompactionRequest,
     CompactionResponse,
@@ -22,6 +24,7 @@ from .messages import (
     TxnRequest,
     TxnResponse,
 )
+from .page_plan import PageEnd, PagePlan, page_end
 from .prefix import KeyRange
 
 __all__ = ["KeyValues", "Listing", "Pages"]
@@ -31,12 +34,6 @@ PUT: Final = Rpc("/etcdserverpb.KV/Put", PutRequest, PutResponse)
 DELETE_RANGE: Final = Rpc("/etcdserverpb.KV/DeleteRange", DeleteRangeRequest, DeleteRangeResponse)
 TXN: Final = Rpc("/etcdserverpb.KV/Txn", TxnRequest, TxnResponse)
 COMPACT: Final = Rpc("/etcdserverpb.KV/Compact", CompactionRequest, CompactionResponse)
-
-# Each page makes the server count what is left of the range, so few large pages beat many small
-# ones; beyond 10,000 keys nothing is gained (measured) and memory is lost.
-_FIRST_PAGE: Final = 2_000
-_LARGEST_PAGE: Final = 10_000
-_PAGE_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +63,6 @@ class Pages:
         persist: see `Caller.call`.
 
     Attributes:
-        revision: the revision of all pages, known after the first.
         header: of the newest page.
     """
 
@@ -82,13 +78,15 @@ class Pages:
     ) -> None:
         self._kv = kv
         self._persist = persist
-        self._end = wanted.range_end
-        self._next: bytes | None = wanted.key
-        self._limit = _FIRST_PAGE
-        self._keys_only = keys_only
-        self._serializable = serializable
-        self.revision = revision
+        self._plan = PagePlan(
+            wanted, revision=revision, keys_only=keys_only, serializable=serializable
+        )
         self.header = ResponseHeader()
+
+    @property
+    def revision(self) -> int:
+        """The revision of all pages; 0 before the first unless one was asked for."""
+        return self._plan.revision
 
     def __aiter__(self) -> Self:
         return self
@@ -99,39 +97,75 @@ class Pages:
         Raises:
             Compacted: the revision was compacted between two pages; start over.
         """
-        if self._next is None:
+        if self._plan.done:
             raise StopAsyncIteration
-        page = await self._read(self._next)
+        body = await self._body()
+        page = self._read(body)
+        kvs = page.kvs
+        last = kvs[-1].key if kvs else b""
+        self._plan.took(PageEnd(last, page.more, len(kvs)), len(body))
+        return kvs
+
+    async def rest(self) -> list[KeyValue]:
+        """All pages that are left, in memory.
+
+        Each page is asked for before the one before it is decoded, so that the server and this
+        process work at the same time.
+
+        Raises:
+            Compacted: as for a single page.
+        """
+        kvs: list[KeyValue] = []
+        if not self._plan.done:
+            kvs += await anext(self)  # which settles the revision
+        send, receive = trio.open_memory_channel[bytes | EtcdError](0)
+        failure: EtcdError | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_ahead, send)
+            async for body in receive:
+                # Time for the next request to leave; a wrong guess costs nothing but time.
+                for _ in range(3):
+                    await trio.lowlevel.checkpoint()
+                try:
+                    kvs += self._read(body).kvs
+                except EtcdError as error:  # kept, so that it does not leave in a group
+                    failure = error
+                    nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return kvs
+
+    async def _read_ahead(self, bodies: trio.MemorySendChannel[bytes | EtcdError]) -> None:
+        with bodies:
+            while not self._plan.done:
+                try:
+                    body = await self._body()
+                    end = page_end(body)
+                    if end is None:
+                        page = read_answer(RangeResponse, body)
+                        last = page.kvs[-1].key if page.kvs else b""
+                        end = PageEnd(last, page.more, len(page.kvs))
+                except EtcdError as error:
+                    await bodies.send(error)
+                    return
+                self._plan.took(end, len(body))
+                await bodies.send(body)
+
+    def _read(self, body: bytes | EtcdError) -> RangeResponse:
+        if isinstance(body, EtcdError):
+            raise body
+        page = read_answer(RangeResponse, body)
         self.header = page.header
-        self.revision = self.revision or page.header.revision
-        if page.more and page.kvs:
-            self._next = page.kvs[-1].key + b"\0"
-            self._adapt(page.kvs)
-        else:
-            self._next = None
-        return page.kvs
+        self._plan.revision = self._plan.revision or page.header.revision
+        return page
 
-    async def _read(self, start: bytes) -> RangeResponse:
+    async def _body(self) -> bytes:
         while True:
-            request = RangeRequest(
-                key=start,
-                range_end=self._end,
-                limit=self._limit,
-                revision=self.revision,
-                keys_only=self._keys_only,
-                serializable=self._serializable,
-            )
             try:
-                return await self._kv.range(request, persist=self._persist)
+                return await self._kv.page(self._plan.request(), persist=self._persist)
             except MessageTooLarge:
-                if self._limit == 1:
+                if not self._plan.shrink():
                     raise
-                self._limit = max(1, self._limit // 16)
-
-    def _adapt(self, kvs: Sequence[KeyValue]) -> None:
-        """Aim at pages of some megabytes, whatever the size of the values."""
-        mean = sum(len(kv.key) + len(kv.value) for kv in kvs) // len(kvs) + 16
-        self._limit = max(1, min(_LARGEST_PAGE, _PAGE_BYTES // mean))
 
 
 class KeyValues:
@@ -170,6 +204,10 @@ class KeyValues:
         """
         return await self._caller.call(RANGE, request, timeout=timeout, persist=persist)
 
+    async def page(self, request: RangeRequest, *, persist: bool) -> bytes:
+        """A range response as etcd encoded it; see `Pages`."""
+        return await self._caller.ask(RANGE, request, persist=persist)
+
     async def count(self, wanted: KeyRange) -> int:
         """How many keys a range has."""
         request = RangeRequest(key=wanted.key, range_end=wanted.range_end, count_only=True)
@@ -200,9 +238,7 @@ class KeyValues:
             Compacted: the revision was compacted meanwhile; start over.
         """
         pages = Pages(self, wanted, revision=revision, persist=persist)
-        kvs: list[KeyValue] = []
-        async for page in pages:
-            kvs += page
+        kvs = await pages.rest()
         return Listing(header=pages.header, revision=pages.revision, kvs=kvs)
 
     async def put(

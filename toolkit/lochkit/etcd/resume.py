@@ -3,25 +3,21 @@
 Theory of operation
 -------------------
 A follower knows a *state*: the keys of its ranges at one revision of one store. It is always in one
-of four phases, and each input says which phase comes next; the caller does what the phase asks for:
+of four phases. The caller does what the phase asks for and says how it went:
 
-=========  ==========================================
-=================================================== phase      the caller
-      next =========  ==========================================
-      ===================================================
-``LIST``   lists all ranges at one revision: `listed`  ``WATCH``
-``WATCH``  opens a watch at `start`: `opened`          ``OPEN``, or ``VERIFY`` when the answer is
-suspicious ``VERIFY`` reads linearizably: `verified`              ``OPEN`` (the member only lags) or
-``LIST`` (restored) ``OPEN``   feeds what the watch says: `received`       ``OPEN``, or ``LIST``
-when it is another store's any        lost the watch or a read: `cut`             ``WATCH``, or
-``LIST`` when nothing is known yet any        heard of a compaction: `compacted`          ``LIST``
-any        wants to be sure: `resync`                  ``LIST``
-=========  ==========================================
-===================================================
+* ``LIST``: list all ranges at one revision (`listed`), then ``WATCH``.
+* ``WATCH``: open a watch at `start` (`opened`), then ``OPEN``; ``VERIFY`` when the confirmation is
+  suspicious; ``LIST`` when it is another cluster's.
+* ``VERIFY``: read linearizably (`verified`), then ``OPEN`` when the member only lags, ``LIST`` when
+  the store was restored.
+* ``OPEN``: feed what the watch says (`received`).
+
+In any phase: a lost connection (`cut`) leads to ``WATCH``, or to ``LIST`` while nothing is known; a
+compaction (`compacted`) and the wish to be sure (`resync`) lead to ``LIST``.
 
 Several ranges are listed at one revision and watched by *one* watch on their envelope, filtered
 here: events of two watches come in no common order, and a transaction over two prefixes would be
-    seen half done.
+seen half done.
 
 The revision to resume from is the last event's, never a header's: while a watch catches up, the
 header carries the store's newest revision beside events of older ones. A progress notice may move

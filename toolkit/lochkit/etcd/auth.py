@@ -47,14 +47,14 @@ class Login:
         return self._credentials is not None
 
     def forget(self, token: str | None) -> None:
-        """The server refused `token`: get a new one before the next call, unless another task
-        already did."""
+        """The server refused `token`: get another before the next call, unless a task has."""
         if self._credentials is not None and self._token == token:
             self._token, self._known = None, False
 
     async def token(self, connection: Connection) -> str | None:
-        """The token to send, None for none; logs in first where needed. The caller sets the time
-        limit.
+        """The token to send, None for none; logs in first where needed.
+
+        The caller sets the time limit.
 
         Raises:
             AuthFailed: etcd does not accept user and password.

@@ -1,5 +1,4 @@
-"""What it takes to reach an etcd: endpoints, TLS files, credentials, limits. Data only; nothing is
-opened."""
+"""What it takes to reach an etcd: endpoints, TLS files, credentials, limits. Data only."""
 
 import urllib.parse
 from collections.abc import Iterable
@@ -152,8 +151,7 @@ class EtcdConfig:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Read ``http://host:port``, ``https://[v6]:port``, ``host:port``, ``unix:///path`` and the
-    like.
+    """Read ``http://host:port``, ``https://[v6]:port``, ``host:port``, ``unix:///path``.
 
     Args:
         text: an endpoint as etcd's own tools take it; scheme ``http`` and port 2379 where left out.

@@ -125,8 +125,7 @@ def _tls_context(tls: TlsConfig) -> ssl.SSLContext:
 
 
 def _refuse_passphrase() -> str:
-    """Instead of OpenSSL's own prompt, which would wait on a terminal that a daemon does not
-    have."""
+    """Refuse, where OpenSSL itself would prompt on a terminal that a daemon does not have."""
     raise ConfigError(
         "the client key is encrypted; give one without a passphrase, readable only by its user"
     )

@@ -109,8 +109,7 @@ class ServerUnavailable(RpcError, Unavailable):
 
 
 class NoLeader(ServerUnavailable):
-    """The member has no leader: it is partitioned or an election is under way. Another member may
-    have one."""
+    """The member has no leader: it is cut off, or an election is on. Another may have one."""
 
 
 class Unauthenticated(RpcError):

@@ -1,5 +1,4 @@
-"""The watcher: follows ranges of the keyspace and sends every change, whatever happens in
-between."""
+"""The watcher: follows ranges of the keyspace and sends every change, whatever happens."""
 
 import logging
 import random
@@ -53,8 +52,7 @@ class OpenWatch(Protocol):
 
 
 class Store(Protocol):
-    """What a follower asks of etcd; `lochkit.etcd.client.Client` is one. Its methods own their time
-    limits."""
+    """What a follower asks of etcd. Its methods own their time limits; `Client` is one."""
 
     async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
         """All keys of a range at one revision, 0 for the newest."""
@@ -208,8 +206,7 @@ class Follower:
             await self._send_unsent()
 
     async def _send_unsent(self) -> None:
-        """Send what is in hand. A step stays in hand until it is taken, so that no restart loses
-        one."""
+        """Send what is in hand; a step stays there until it is taken, so that none is lost."""
         while self._unsent:
             await self._sink.send(self._unsent[0])
             self._unsent.popleft()

@@ -13,8 +13,7 @@ __all__ = ["FragmentJoiner"]
 
 
 class FragmentJoiner:
-    """Joins the fragments of one watch. Start a new one with each new watch: a cut loses the rest
-    of a response."""
+    """Joins the fragments of one watch. A new watch needs a new one: a cut loses the rest."""
 
     __slots__ = ("_events",)
 

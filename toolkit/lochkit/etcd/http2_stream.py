@@ -16,8 +16,7 @@ class ConnectionFault(ProtocolError):
 
 
 class StreamHandler(Protocol):
-    """Who is told about one stream. Called from `GrpcCore.receive`; must neither block nor
-    raise."""
+    """Who is told about one stream, from `GrpcCore.receive`; must neither block nor raise."""
 
     def message(self, body: bytes) -> None:
         """One whole message; call `GrpcCore.consumed` with its length when done with it."""

@@ -45,8 +45,7 @@ class Link:
         return len(self._endpoints) > 1
 
     async def connection(self) -> Connection:
-        """A usable connection: the present one, else the first endpoint that answers, each tried
-        once.
+        """The present connection, else one to the first endpoint that answers, each tried once.
 
         Tasks that ask at the same time share one attempt.
 
@@ -80,8 +79,7 @@ class Link:
         raise Unavailable("no etcd endpoint answers: " + "; ".join(faults))
 
     def leave(self, connection: Connection, error: EtcdError) -> None:
-        """This endpoint is up but of no use (no leader, hung): call it off and go on to the
-        next."""
+        """An endpoint is up but of no use (no leader, hung): go on to the next."""
         if self._current is connection:
             self._current = None
         connection.close(error)

@@ -38,8 +38,7 @@ class Origin(Enum):
     WATCHED = "watched"
     """Events, in the order of their revisions."""
     RESYNCED = "resynced"
-    """A new list, compared with what was known: after a compaction, a restore, or as a safety
-    net."""
+    """A new list, compared with what was known: after a compaction or restore, or to be sure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

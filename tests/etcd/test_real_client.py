@@ -189,6 +189,16 @@ async def test_watches_share_a_stream_and_tell_old_values(etcd: Client) -> None:
         assert (gone.type, gone.kv.key) == (EventType.DELETE, b"/a")
 
 
+async def test_progress_is_told_when_asked_for(etcd: Client) -> None:
+    async with etcd.watch(WatchCreateRequest(key=b"/a")) as watch:
+        await etcd.kv.put(b"/a", b"1")
+        assert (await watch.receive()).events
+        newest = (await etcd.kv.put(b"/elsewhere", b"")).header.revision
+        watch.request_progress()
+        notice = await watch.receive()
+        assert (notice.events, notice.header.revision) == ((), newest)
+
+
 async def test_a_watch_from_the_past_and_one_from_before_the_compaction(etcd: Client) -> None:
     revision = 0
     for number in range(50):

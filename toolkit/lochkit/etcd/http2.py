@@ -54,18 +54,15 @@ class GrpcCore:
         authority: the ``:authority`` of every request.
         scheme: ``http`` or ``https``.
         max_message_bytes: the longest message accepted.
-        user_agent: sent with every request.
     """
 
-    def __init__(
-        self, authority: str, scheme: str, *, max_message_bytes: int, user_agent: str = "lochkit"
-    ) -> None:
+    def __init__(self, authority: str, scheme: str, *, max_message_bytes: int) -> None:
         self._limit = max_message_bytes
         self._pseudo = ((":method", "POST"), (":scheme", scheme), (":authority", authority))
         self._fixed = (
             ("te", "trailers"),
             ("content-type", "application/grpc"),
-            ("user-agent", user_agent),
+            ("user-agent", "lochkit"),
         )
         self._streams: dict[int, GrpcStream] = {}
         self._cutter = FrameCutter()

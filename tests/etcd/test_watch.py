@@ -178,6 +178,15 @@ async def test_the_end_of_the_stream_ends_every_watch() -> None:
     assert len(bench.ends) == 1
 
 
+async def test_a_stream_that_ended_while_it_was_opened_fails_its_first_watch() -> None:
+    bench = Bench()
+    bench.rpc.ended(ConnectionLost("cut"))
+    watch = bench.stream.add(WatchCreateRequest(key=b"k"))
+    with pytest.raises(ConnectionLost, match="cut"):
+        await watch.created()
+    bench.stream.remove(watch)
+
+
 async def test_a_removed_watch_is_canceled_and_the_last_takes_the_stream_along() -> None:
     bench = Bench()
     one, two = bench.watch(4), bench.watch(5)

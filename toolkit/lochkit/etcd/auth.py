@@ -5,12 +5,13 @@ import logging
 import trio
 
 from ..errors import ConfigError
+from .answers import read_answer
 from .config import Credentials
 from .connection import Connection, Metadata
 from .dial import read_password_file
 from .errors import AuthFailed, StatusCode, Unavailable
 from .messages import AuthenticateRequest, AuthenticateResponse
-from .wire import decode, encode
+from .wire import encode
 
 __all__ = ["Login", "token_metadata"]
 
@@ -88,4 +89,4 @@ class Login:
                 log.warning("etcd has authentication switched off; going on without a login")
                 return None
             raise
-        return decode(AuthenticateResponse, answer).token
+        return read_answer(AuthenticateResponse, answer).token

@@ -9,21 +9,21 @@ from typing import Generic, TypeVar
 import trio
 
 from ..runtime.backoff import Backoff
+from .answers import read_answer
 from .auth import Login, token_metadata
 from .errors import (
     ConnectionLost,
     DeadlineExceeded,
     EtcdError,
     NoLeader,
-    ProtocolError,
     Unauthenticated,
     Unavailable,
 )
 from .link import Link
 from .messages import Message
-from .wire import DEFAULT_LIMIT, DecodeError, decode, encode
+from .wire import encode
 
-__all__ = ["Caller", "Rpc", "read_answer"]
+__all__ = ["Caller", "Rpc"]
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -48,18 +48,6 @@ class Rpc(Generic[RequestT, ResponseT]):
     request: type[RequestT]
     response: type[ResponseT]
     repeatable: bool = False
-
-
-def read_answer(kind: type[ResponseT], body: bytes, *, limit: int = DEFAULT_LIMIT) -> ResponseT:
-    """Decode what a server answered.
-
-    Raises:
-        ProtocolError: it is not what the API promises.
-    """
-    try:
-        return decode(kind, body, limit=limit)
-    except DecodeError as error:
-        raise ProtocolError(f"the server's answer cannot be read: {error}") from error
 
 
 class Caller:

@@ -6,7 +6,8 @@ from typing import Final, Self
 
 import trio
 
-from .caller import Caller, Rpc, read_answer
+from .answers import read_answer
+from .caller import Caller, Rpc
 from .errors import EtcdError, MessageTooLarge
 from .messages import (
     CompactionRequest,

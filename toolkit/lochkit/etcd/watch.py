@@ -163,6 +163,7 @@ class WatchStream:
         self._abandoned: set[Watch] = set()  # of those, the ones nobody waits for any more
         self._watches: dict[int, Watch] = {}
         self._newest_id = 0
+        self._error: EtcdError | None = None
         self.over = False
 
     def run_on(self, rpc: RpcStream) -> None:
@@ -176,6 +177,9 @@ class WatchStream:
         self._newest_id += 1
         request = replace(request, watch_id=self._newest_id)
         watch = Watch(self, request)
+        if self._error is not None:  # it ended while it was being opened
+            watch.fail(self._error)
+            return watch
         self._pending.append(watch)
         self._send(WatchRequest(create_request=request))
         return watch
@@ -229,6 +233,7 @@ class WatchStream:
     def on_end(self, error: EtcdError) -> None:
         """The stream is over."""
         self.over = True
+        self._error = error
         for watch in (*self._watches.values(), *self._pending):
             watch.fail(error)
         self._watches.clear()

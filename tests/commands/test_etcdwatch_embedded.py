@@ -56,7 +56,7 @@ async def test_it_starts_and_stops(place: Path) -> None:
     with trio.fail_after(STOP_SECONDS):
         assert await process.wait() == 0
     assert names_in(place) == {"d", "ran"}
-    assert names_in(place / "d") == {"data", "lock"}
+    assert names_in(place / "d") == {"data", "lock", "version"}
 
 
 @pytest.mark.slow

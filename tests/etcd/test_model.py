@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lochkit.etcd.fragments import FragmentJoiner
-from lochkit.etcd.messages import Event, KeyValue, WatchResponse
+from lochkit.etcd.messages import KeyValue
 from lochkit.etcd.model import Appeared, KeyChange, Keyspace, Origin, Step
 
 State = dict[bytes, KeyValue]
@@ -69,6 +68,25 @@ def test_a_key_that_came_and_went_is_not_in_a_merged_step(values: list[dict[byte
     assert not merged.changes
 
 
+@given(values=states)
+def test_a_merged_step_is_the_difference_of_its_ends(values: list[dict[bytes, int]]) -> None:
+    """No more and no less: a key that a restore took back to where it was has not changed."""
+    first, *later = steps_between(values)
+    if not later:
+        return
+    before = applied([first])
+    merged = later[0]
+    for step in later[1:]:
+        merged = merged.merge(step)
+    after = applied([first, merged])
+    assert after == applied(steps_between(values))
+    assert merged.changes == {
+        key: KeyChange(key, before.get(key), after.get(key))
+        for key in before.keys() | after.keys()
+        if before.get(key) != after.get(key)
+    }
+
+
 def test_merging_costs_what_the_later_step_has() -> None:
     """The mapping of the first is taken over, not copied."""
     first = Step(revision=1, changes={b"%d" % n: KeyChange(b"", None, None) for n in range(9)})
@@ -86,13 +104,3 @@ def test_a_first_list_is_a_view_until_something_is_merged_into_it() -> None:
     merged = first.merge(gone)
     assert (dict(merged.changes), merged.origin) == ({}, Origin.LISTED)
     assert entries
-
-
-def test_fragments_make_one_response() -> None:
-    joiner = FragmentJoiner()
-    events = [Event(kv=KeyValue(key=b"%d" % number, mod_revision=7)) for number in range(3)]
-    for event in events[:2]:
-        assert joiner.add(WatchResponse(fragment=True, events=(event,))) is None
-    last = WatchResponse(events=(events[2],))
-    assert joiner.add(last) == WatchResponse(events=tuple(events))
-    assert joiner.add(last) is last

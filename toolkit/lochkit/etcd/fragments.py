@@ -1,8 +1,8 @@
 """Putting together what a watch sent in fragments.
 
 With ``fragment`` set on a watch, the server cuts a response that is larger than a message may be;
-all pieces but the last say ``fragment``. Half a revision is never shown, so the pieces are kept
-until the last has come.
+all pieces but the last say ``fragment``, and every piece has events. Half a revision is never
+shown, so the pieces are kept until the last has come.
 """
 
 from dataclasses import replace
@@ -21,12 +21,18 @@ class FragmentJoiner:
         self._events: list[Event] = []
 
     def add(self, response: WatchResponse) -> WatchResponse | None:
-        """The whole response this one completes, or None when more is to come."""
+        """The whole response this one completes, or None when more is to come.
+
+        A progress notice between the pieces is dropped: it would end the response too early, or
+        let a reader believe that it has what the pieces hold.
+        """
         if response.fragment:
             self._events += response.events
             return None
         if not self._events:
             return response
+        if not response.events:
+            return None
         events, self._events = self._events, []
         events += response.events
         return replace(response, events=tuple(events))

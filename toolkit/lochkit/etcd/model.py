@@ -58,15 +58,15 @@ class Step:
     def merge(self, later: "Step") -> "Step":
         """This step and the one after it as one. Consumes this step, whose mapping it may reuse.
 
-        A key that came and went in between vanishes; the price is that of `later` alone.
+        A key that is in the end as it was before vanishes; the price is that of `later` alone.
         """
         changes = self.changes if isinstance(self.changes, dict) else dict(self.changes)
         for key, change in later.changes.items():
             before = changes.get(key)
             if before is None:
                 changes[key] = change
-            elif before.old is None and change.new is None:
-                del changes[key]
+            elif before.old == change.new:
+                del changes[key]  # it came and went, or a restore took it back to where it was
             else:
                 changes[key] = KeyChange(key, before.old, change.new)
         return Step(revision=later.revision, changes=changes, origin=self.origin)

@@ -36,6 +36,12 @@ class PlayingWatch:
         except trio.EndOfChannel:
             raise ConnectionLost("cut by the test") from None
 
+    def receive_nowait(self) -> WatchResponse | None:
+        try:
+            return self._responses.receive_nowait()
+        except (trio.WouldBlock, trio.EndOfChannel):
+            return None
+
 
 class PlayingStore:
     """Keys, values, and everything that ever happened to them."""

@@ -120,16 +120,20 @@ class ScriptedWatch:
 
     async def receive(self) -> WatchResponse:
         await trio.lowlevel.checkpoint_if_cancelled()
-        while True:
+        while (response := self.receive_nowait()) is None:
             if self.error is not None:
                 raise self.error
-            for revision, value in self.store.values:
-                if revision >= self.next:
-                    self.next = revision + 1
-                    event = Event(kv=self.store.kv(revision, value))
-                    return WatchResponse(header=self.store.header(), events=(event,))
             self.changed = trio.Event()
             await self.changed.wait()
+        return response
+
+    def receive_nowait(self) -> WatchResponse | None:
+        for revision, value in self.store.values:
+            if revision >= self.next and self.error is None:
+                self.next = revision + 1
+                event = Event(kv=self.store.kv(revision, value))
+                return WatchResponse(header=self.store.header(), events=(event,))
+        return None
 
 
 class Rig:
@@ -180,6 +184,24 @@ async def test_everything_first_and_then_every_change(
         assert await rig.value() == value
     assert rig.follower.connected
     assert rig.follower.revision == 4
+
+
+@pytest.mark.parametrize(
+    ("per_revision", "expected"), [(False, [b"3"]), (True, [b"1", b"2", b"3"])]
+)
+async def test_what_came_in_together_is_one_step_unless_each_is_wanted(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
+    per_revision: bool,
+    expected: list[bytes],
+) -> None:
+    rig = Rig(nursery, per_revision=per_revision)
+    await rig.start()
+    await rig.value()
+    await trio.testing.wait_all_tasks_blocked()
+    for value in (b"1", b"2", b"3"):
+        rig.store.put(value)
+    assert [await rig.value() for _ in expected] == expected
 
 
 async def test_an_outage_is_waited_out_with_growing_waits_and_said_once(

@@ -86,10 +86,16 @@ class Watch:
             EtcdError: why else the watch is over.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._inbox:
+        while (response := self.receive_nowait()) is None:
             if self._error is not None:
                 raise self._error
             await self._changed()
+        return response
+
+    def receive_nowait(self) -> WatchResponse | None:
+        """The next response if it is here already."""
+        if not self._inbox:
+            return None
         response, size = self._inbox.popleft()
         self.backlog -= size
         self._stream.consumed(size)

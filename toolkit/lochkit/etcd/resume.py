@@ -104,28 +104,32 @@ class Resume:
     def opened(self, header: ResponseHeader) -> None:
         """A watch from `start` stands; `header` is that of the server's confirmation."""
         self._joiner = FragmentJoiner()
-        if header.cluster_id != self._cluster_id:
-            self.phase = Phase.LIST
-        elif header.revision < self._resume_from or header.raft_term < self._raft_term:
+        if not header.cluster_id:  # etcd's gRPC proxy confirms a watch that it shares so
             self.phase = Phase.VERIFY
+        elif header.cluster_id != self._cluster_id:
+            self.phase = Phase.LIST
+        else:
+            self.phase = Phase.VERIFY if self._is_ahead_of(header) else Phase.OPEN
+            self._raft_term = max(self._raft_term, header.raft_term)
+
+    def verified(self, header: ResponseHeader) -> None:
+        """The header of a linearizable read, which no lagging member can give."""
+        if header.cluster_id != self._cluster_id or self._is_ahead_of(header):
+            self.phase = Phase.LIST
         else:
             self.phase = Phase.OPEN
             self._raft_term = header.raft_term
 
-    def verified(self, header: ResponseHeader) -> None:
-        """The header of a linearizable read, which no lagging member can give."""
-        gone_back = (
-            header.cluster_id != self._cluster_id
-            or header.revision < self._resume_from
-            or header.raft_term < self._raft_term
-        )
-        self.phase = Phase.LIST if gone_back else Phase.OPEN
-
     def received(self, response: WatchResponse) -> list[Step]:
         """What the watch says; the steps to publish, in order. Only in phase ``OPEN``."""
-        if response.header.cluster_id != self._cluster_id:
+        header = response.header
+        if header.cluster_id != self._cluster_id and header.cluster_id:
             self.phase = Phase.LIST
             return []
+        # Elections while a watch stands must count, or a restore after them, whose terms begin
+        # anew, would not be lower than what is remembered.
+        if header.raft_term > self._raft_term:
+            self._raft_term = header.raft_term
         whole = self._joiner.add(response)
         if whole is None:
             return []
@@ -148,6 +152,10 @@ class Resume:
     def resync(self) -> None:
         """List again and compare, as a safety net."""
         self.phase = Phase.LIST
+
+    def _is_ahead_of(self, header: ResponseHeader) -> bool:
+        """Whether more is known here than a server with this header has."""
+        return header.revision < self._resume_from or header.raft_term < self._raft_term
 
     def _apply(self, events: Sequence[Event]) -> list[Step]:
         entries = self._entries

@@ -193,7 +193,7 @@ async def test_changes_kill_cut_and_compaction_end_in_the_true_state(
             await watch.sees(tree(await server.dump("/")))
             assert_sound(watch.runs)
             watch.process.terminate()
-            assert await watch.ends() == 0
+            assert await watch.ends() in (0, 128 + signal.SIGTERM)  # in a run: the command's own
 
 
 async def test_it_waits_for_an_etcd_that_comes_late_and_again(

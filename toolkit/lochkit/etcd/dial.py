@@ -1,5 +1,6 @@
 """Reaching an endpoint: TCP or unix socket, TLS with ALPN, the first words of HTTP/2."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -140,6 +141,8 @@ def _reason(error: BaseException) -> str:
         if isinstance(leaf, ssl.SSLCertVerificationError):
             return f"its certificate is not accepted: {leaf.verify_message}"
         if isinstance(leaf, OSError) and leaf.strerror:
-            return leaf.strerror
+            # Trio puts the address into the text, which the endpoint says already; a negative number
+            # is of the name service, which has texts of its own.
+            return os.strerror(leaf.errno) if (leaf.errno or 0) > 0 else leaf.strerror
         return str(leaf) or type(leaf).__name__
     return str(error)

@@ -141,8 +141,9 @@ def _reason(error: BaseException) -> str:
         if isinstance(leaf, ssl.SSLCertVerificationError):
             return f"its certificate is not accepted: {leaf.verify_message}"
         if isinstance(leaf, OSError) and leaf.strerror:
-            # Trio puts the address into the text, which the endpoint says already; a negative number
-            # is of the name service, which has texts of its own.
-            return os.strerror(leaf.errno) if (leaf.errno or 0) > 0 else leaf.strerror
+            # Trio puts the address into the text, which the endpoint says already. A negative
+            # number is of the name service, which has texts of its own.
+            number = leaf.errno or 0
+            return os.strerror(number) if number > 0 else leaf.strerror
         return str(leaf) or type(leaf).__name__
     return str(error)

@@ -54,6 +54,7 @@ EFFECTFUL = (
     "lochkit.etcd.kv",
     "lochkit.etcd.leases",
     "lochkit.etcd.link",
+    "lochkit.etcd.store",
     "lochkit.etcd.watch",
     "lochkit.etcdwatch.launch",
     "lochkit.etcdwatch.runner",

@@ -1,9 +1,7 @@
 """The follower beside a scripted store: outages, backoff, restarts, refusals, cancellation."""
 
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,142 +10,77 @@ import trio.testing
 
 from lochkit.errors import TransientError
 from lochkit.etcd.errors import (
+    AuthFailed,
     Compacted,
     ConnectionLost,
     EtcdError,
+    FutureRevision,
+    MessageTooLarge,
     PermissionDenied,
     ProtocolError,
+    RpcError,
+    StatusCode,
+    Unauthenticated,
     Unavailable,
+    WatchCanceled,
 )
 from lochkit.etcd.follow import Follower
 from lochkit.etcd.kv import Listing
-from lochkit.etcd.messages import (
-    Event,
-    KeyValue,
-    ResponseHeader,
-    WatchCreateRequest,
-    WatchResponse,
-)
-from lochkit.etcd.model import Origin, Step
+from lochkit.etcd.messages import ResponseHeader
+from lochkit.etcd.model import Keyspace, Origin, Step
 from lochkit.etcd.prefix import KeyRange
 from lochkit.runtime.backoff import Backoff
+from tests.fakes.scripted_store import ScriptedStore
 
 ALL = KeyRange.prefix(b"/")
 DENIED = PermissionDenied(7, "etcdserver: permission denied")
 
 
-class ScriptedStore:
-    """A store of one key whose every put is an event; fails as told, in the order told."""
+class StopAtStep(trio.abc.Instrument):
+    """Cancels a scope when a task inside has come to its n-th await.
 
-    def __init__(self) -> None:
-        self.revision = 1
-        self.cluster = 1
-        self.values: list[tuple[int, bytes]] = []
-        self.list_faults: deque[EtcdError] = deque()
-        self.watch_faults: deque[EtcdError] = deque()
-        self.away: EtcdError | None = None
-        self.attempts: list[float] = []
-        self.lists = 0
-        self.verified = 0
-        self.lag = 0
-        self.started_at: list[int] = []
-        self.watches: list[ScriptedWatch] = []
+    Attributes:
+        steps: how many it has come to.
+    """
 
-    def header(self) -> ResponseHeader:
-        return ResponseHeader(cluster_id=self.cluster, revision=self.revision, raft_term=2)
+    def __init__(self, nth: int | None) -> None:
+        self.steps = 0
+        self._nth = nth
+        self._task: trio.lowlevel.Task | None = None
+        self._scope = trio.CancelScope()
 
-    def put(self, value: bytes) -> None:
-        self.revision += 1
-        self.values.append((self.revision, value))
-        for watch in self.watches:
-            watch.changed.set()
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """See `trio.abc.Instrument`."""
+        if task is self._task:
+            self.steps += 1
+            if self.steps == self._nth:
+                self._scope.cancel()
 
-    def cut(self, error: EtcdError | None = None) -> None:
-        for watch in self.watches:
-            watch.error = error or ConnectionLost("cut")
-            watch.changed.set()
-        self.watches.clear()
-
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
-        await trio.lowlevel.checkpoint()
-        self.attempts.append(trio.current_time())
-        if self.list_faults:
-            raise self.list_faults.popleft()
-        if self.away is not None:
-            raise self.away
-        self.lists += 1
-        kvs = [self.kv(*self.values[-1])] if self.values else []
-        return Listing(header=self.header(), revision=revision or self.revision, kvs=kvs)
-
-    @staticmethod
-    def kv(revision: int, value: bytes) -> KeyValue:
-        return KeyValue(key=b"/k", create_revision=2, mod_revision=revision, value=value)
-
-    async def verify(self) -> ResponseHeader:
-        await trio.lowlevel.checkpoint()
-        self.verified += 1
-        return self.header()
-
-    @asynccontextmanager
-    async def watch(self, request: WatchCreateRequest) -> AsyncIterator["ScriptedWatch"]:
-        await trio.lowlevel.checkpoint()
-        self.attempts.append(trio.current_time())
-        if self.watch_faults:
-            raise self.watch_faults.popleft()
-        if self.away is not None:
-            raise self.away
-        self.started_at.append(request.start_revision)
-        watch = ScriptedWatch(self, request.start_revision)
-        self.watches.append(watch)
+    async def run(self, follower: Follower) -> None:
+        """Run it until that await, or until cancelled from outside."""
+        self._task = trio.lowlevel.current_task()
+        trio.lowlevel.add_instrument(self)
         try:
-            yield watch
+            with self._scope:
+                await follower.run()
         finally:
-            if watch in self.watches:
-                self.watches.remove(watch)
-
-
-class ScriptedWatch:
-    def __init__(self, store: ScriptedStore, start: int) -> None:
-        self.store = store
-        self.next = start
-        self.header = store.header()
-        if store.lag:
-            self.header = ResponseHeader(
-                cluster_id=store.cluster, revision=store.revision - store.lag, raft_term=2
-            )
-        self.error: EtcdError | None = None
-        self.changed = trio.Event()
-
-    async def receive(self) -> WatchResponse:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        while (response := self.receive_nowait()) is None:
-            if self.error is not None:
-                raise self.error
-            self.changed = trio.Event()
-            await self.changed.wait()
-        return response
-
-    def receive_nowait(self) -> WatchResponse | None:
-        for revision, value in self.store.values:
-            if revision >= self.next and self.error is None:
-                self.next = revision + 1
-                event = Event(kv=self.store.kv(revision, value))
-                return WatchResponse(header=self.store.header(), events=(event,))
-        return None
+            trio.lowlevel.remove_instrument(self)
 
 
 class Rig:
     """A follower at work on a scripted store."""
 
-    def __init__(self, nursery: trio.Nursery, **options: Any) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, ranges: tuple[KeyRange, ...] = (ALL,), **options: Any
+    ) -> None:
         self.nursery = nursery
         self.store = ScriptedStore()
         self.sink, self.steps = trio.open_memory_channel[Step](0)
         self.follower = Follower(
             self.store,
-            [ALL],
+            ranges,
             self.sink,
-            backoff=Backoff(base=1, factor=2, maximum=8),
+            backoff=Backoff(base=1, factor=2, maximum=8, reset_after=100),
             jitter=lambda: 1.0,
             **options,
         )
@@ -157,6 +90,16 @@ class Rig:
         """Run the follower in a scope of its own, as a supervisor that may restart it does."""
         self.scope = trio.CancelScope()
         self.nursery.start_soon(self._run)
+        await trio.lowlevel.checkpoint()
+
+    async def ignore_steps(self) -> None:
+        """Take all steps and forget them."""
+
+        async def ignore() -> None:
+            async for _ in self.steps:
+                pass
+
+        self.nursery.start_soon(ignore)
         await trio.lowlevel.checkpoint()
 
     async def _run(self) -> None:
@@ -232,7 +175,17 @@ async def test_an_outage_is_waited_out_with_growing_waits_and_said_once(
 
 
 @pytest.mark.parametrize(
-    "fault", [Unavailable("x"), ConnectionLost("x"), ProtocolError("x"), Compacted("x")]
+    "fault",
+    [
+        Unavailable("x"),
+        ConnectionLost("x"),
+        ProtocolError("x"),
+        Compacted("x"),
+        WatchCanceled("x"),
+        FutureRevision(StatusCode.OUT_OF_RANGE, "x"),
+        RpcError(StatusCode.UNKNOWN, "x"),
+        RpcError(StatusCode.RESOURCE_EXHAUSTED, "x"),
+    ],
 )
 @pytest.mark.parametrize("where", ["list_faults", "watch_faults"])
 async def test_every_fault_that_time_heals_is_tried_again(
@@ -247,12 +200,44 @@ async def test_every_fault_that_time_heals_is_tried_again(
     assert await rig.value() == b"2"
 
 
-async def test_a_refusal_ends_the_start_and_names_the_range() -> None:
+@pytest.mark.parametrize("where", ["list_faults", "watch_faults"])
+async def test_a_refusal_ends_the_start_and_names_the_ranges(
+    autojump_clock: trio.testing.MockClock, where: str
+) -> None:
+    """Of the watch as well: whoever may read both ranges need not be allowed what lies between."""
     async with trio.open_nursery() as nursery:
-        rig = Rig(nursery)
-        rig.store.list_faults.append(DENIED)
-        with pytest.raises(PermissionDenied, match="keys that begin with '/'"):
+        rig = Rig(nursery, (KeyRange.prefix(b"/a/"), KeyRange.exact(b"/z")))
+        getattr(rig.store, where).append(DENIED)
+        await rig.ignore_steps()
+        with pytest.raises(PermissionDenied) as caught:
             await rig.follower.run()
+        for part in (
+            "begin with '/a/'",
+            "key '/z'",
+            "from '/a/' to '/z\\x00'",
+            "permission denied",
+        ):
+            assert part in str(caught.value)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        AuthFailed(StatusCode.INVALID_ARGUMENT, "x"),
+        Unauthenticated(StatusCode.UNAUTHENTICATED, "x"),
+        RpcError(StatusCode.UNIMPLEMENTED, "x"),
+        MessageTooLarge("x"),
+    ],
+)
+async def test_what_an_operator_must_heal_ends_the_start(
+    nursery: trio.Nursery, fault: EtcdError
+) -> None:
+    rig = Rig(nursery)
+    rig.store.list_faults.append(fault)
+    with pytest.raises(type(fault)) as caught:
+        await rig.follower.run()
+    assert caught.value is fault
 
 
 async def test_a_refusal_never_ends_what_has_once_worked(
@@ -261,6 +246,7 @@ async def test_a_refusal_never_ends_what_has_once_worked(
     rig = Rig(nursery)
     await rig.start()
     await rig.value()
+    await trio.testing.wait_all_tasks_blocked()
     rig.store.watch_faults.extend([DENIED] * 5)
     rig.store.cut()
     rig.store.put(b"1")
@@ -276,6 +262,93 @@ async def test_a_bug_is_not_hidden(nursery: trio.Nursery) -> None:
     rig.store.list_range = broken  # type: ignore[method-assign]
     with pytest.raises(TypeError):
         await rig.follower.run()
+
+
+async def test_a_watch_that_falls_again_and_again_is_opened_ever_less_often(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    rig = Rig(nursery)
+    await rig.start()
+    await rig.value()
+    began = trio.current_time()
+    opened = []
+    for stood in (0, 0, 0, 0, 0, 99, 101, 0):
+        await trio.testing.wait_all_tasks_blocked()
+        assert rig.follower.connected
+        opened.append(trio.current_time() - began)
+        await trio.sleep(stood)
+        rig.store.cut()
+        began = trio.current_time()
+        while not rig.store.watches:
+            await trio.sleep(0.5)
+    assert opened == pytest.approx([0, 1, 2, 4, 8, 8, 8, 1], abs=0.5)
+
+
+async def test_an_outage_after_a_compaction_is_said_and_a_compaction_is_none(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "lochkit")
+    given_up: list[EtcdError] = []
+    rig = Rig(nursery, on_outage=given_up.append)
+    await rig.start()
+    await rig.value()
+    await trio.testing.wait_all_tasks_blocked()
+    rig.store.cut(Compacted("gone"))
+    await trio.sleep(1.5)
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert not given_up
+    rig.store.cut(Compacted("gone"))
+    rig.store.away = Unavailable("nobody home")
+    await trio.sleep(10)
+    assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "WARNING"]
+    assert set(given_up) == {rig.store.away}
+
+
+async def test_two_clusters_behind_one_name_are_not_asked_in_a_tight_loop(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    rig = Rig(nursery)
+    foreign = ResponseHeader(cluster_id=7, revision=1, raft_term=2)
+    rig.store.list_headers.extend([foreign] * 5)
+    began = trio.current_time()
+    await rig.start()
+    await rig.value()
+    while not rig.follower.connected:
+        await trio.sleep(0.5)
+    lists = [attempt - began for attempt in rig.store.attempts[::2]]
+    assert lists == [0, 1, 3, 7, 15, 23]
+
+
+async def test_a_restore_between_two_lists_is_not_mixed(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    for first, second in ((3, 2), (2, 3)):
+        rig = Rig(nursery, (KeyRange.prefix(b"/a"), KeyRange.prefix(b"/k")))
+        rig.store.put(b"1")
+        for cluster_id, raft_term in ((first, 2), (second, 2), (2, 5), (2, 4)):
+            rig.store.list_headers.append(
+                ResponseHeader(cluster_id=cluster_id, revision=2, raft_term=raft_term)
+            )
+        rig.store.cluster = 2
+        await rig.start()
+        assert await rig.value() == b"1"
+        assert rig.store.lists == 6
+        rig.scope.cancel()
+
+
+async def test_a_single_answer_too_large_is_read_in_pages_instead(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    rig = Rig(nursery)
+    await rig.start()
+    await rig.value()
+    await trio.testing.wait_all_tasks_blocked()
+    rig.store.cut(MessageTooLarge("x"))
+    rig.store.put(b"1")
+    step = await rig.steps.receive()
+    assert step.origin is Origin.RESYNCED
 
 
 async def test_giving_up_is_the_callers_decision(
@@ -368,6 +441,85 @@ async def test_a_step_in_hand_survives_a_restart(
         await rig.start()
         assert await rig.value() == b"%d" % number
     assert rig.store.lists == 1
+
+
+async def lives_through(
+    stop: StopAtStep, *, per_revision: bool
+) -> tuple[list[Step], ScriptedStore]:
+    """A short life with everything in it; its follower is restarted as soon as it is stopped."""
+    seen: list[Step] = []
+
+    async def consume() -> None:
+        async for step in rig.steps:
+            await trio.sleep(0.25)  # so that steps wait, too
+            seen.append(step)
+
+    async def supervise() -> None:
+        await stop.run(rig.follower)
+        await rig.follower.run()
+
+    def lag() -> None:
+        rig.store.lag = 1
+        rig.store.cut()
+
+    def compact() -> None:
+        rig.store.watch_faults.append(Compacted("gone"))
+        rig.store.cut()
+
+    def restore() -> None:
+        rig.store.lag = 0
+        rig.store.cluster += 1
+        rig.store.cut()
+
+    async with trio.open_nursery() as nursery:
+        rig = Rig(nursery, per_revision=per_revision, resync_interval=7)
+        nursery.start_soon(consume)
+        nursery.start_soon(supervise)
+        await trio.sleep(1)
+        for fault in (rig.store.cut, lag, compact, restore):
+            for value in (b"1", b"2", b"3"):
+                rig.store.put(value)
+            await trio.sleep(0.1)
+            fault()
+            rig.store.put(b"after")
+            await trio.sleep(5)
+        await trio.sleep(20)
+        nursery.cancel_scope.cancel()
+    return seen, rig.store
+
+
+@pytest.mark.parametrize("per_revision", [False, True])
+async def test_restarted_at_any_await_it_sends_the_same(
+    autojump_clock: trio.testing.MockClock, per_revision: bool
+) -> None:
+    """Cancelled at each of its awaits in turn: nothing is lost, doubled, or begun anew."""
+    whole = StopAtStep(None)
+    await lives_through(whole, per_revision=per_revision)
+    assert whole.steps > 25
+    for moment in range(1, whole.steps + 1):
+        seen, store = await lives_through(StopAtStep(moment), per_revision=per_revision)
+        try:
+            fits(seen, store)
+        except AssertionError as error:
+            error.add_note(f"stopped at await {moment}")
+            raise
+
+
+def fits(seen: list[Step], store: ScriptedStore) -> None:
+    """Each step goes on where the one before it ended, and the last one ends at the truth."""
+    keyspace = Keyspace()
+    for step in seen:
+        for key, change in step.changes.items():
+            assert keyspace.entries.get(key) == change.old
+            assert change.old != change.new
+        keyspace.apply(step)
+    assert keyspace.entries[b"/k"].value == b"after"
+    assert keyspace.revision == store.revision
+    assert [step.origin for step in seen].count(Origin.LISTED) == 1
+    assert seen[0].origin is Origin.LISTED
+    assert all(step.changes for step in seen[1:])
+    revisions = [step.revision for step in seen]
+    assert revisions == sorted(set(revisions))
 
 
 def test_what_is_transient_is_known_to_the_supervisor() -> None:

@@ -4,9 +4,8 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import reduce
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
@@ -16,16 +15,21 @@ from .errors import (
     AuthFailed,
     Compacted,
     EtcdError,
+    FutureRevision,
+    MessageTooLarge,
     PermissionDenied,
     ProtocolError,
+    RpcError,
+    StatusCode,
     Unauthenticated,
     WatchCanceled,
 )
 from .kv import Listing
-from .messages import KeyValue, ResponseHeader, WatchCreateRequest, WatchResponse
+from .messages import KeyValue, ResponseHeader, WatchCreateRequest
 from .model import Step
 from .prefix import KeyRange
 from .resume import Phase, Resume
+from .store import OpenWatch, Store
 
 __all__ = ["Follower", "OpenWatch", "Store"]
 
@@ -34,44 +38,21 @@ log = logging.getLogger(__name__)
 _MOST_AT_ONCE: Final = 500
 """Responses taken in without a pause: some milliseconds of work."""
 _REFUSALS: Final = (PermissionDenied, AuthFailed, Unauthenticated)
+# What a member in trouble answers; the same question may be answered a little later, or elsewhere.
+_TROUBLES: Final = frozenset(
+    (
+        StatusCode.CANCELLED,
+        StatusCode.UNKNOWN,
+        StatusCode.RESOURCE_EXHAUSTED,
+        StatusCode.ABORTED,
+        StatusCode.INTERNAL,
+        StatusCode.DATA_LOSS,
+    )
+)
 
 
-class OpenWatch(Protocol):
-    """A watch that the server has confirmed.
-
-    Attributes:
-        header: of the confirmation.
-    """
-
-    header: ResponseHeader
-
-    async def receive(self) -> WatchResponse:
-        """The next response; cancelling it loses none.
-
-        Raises:
-            EtcdError: why there is none.
-        """
-        ...
-
-    def receive_nowait(self) -> WatchResponse | None:
-        """The next response if it is here already."""
-        ...
-
-
-class Store(Protocol):
-    """What a follower asks of etcd. Its methods own their time limits; `Client` is one."""
-
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
-        """All keys of a range at one revision, 0 for the newest."""
-        ...
-
-    async def verify(self) -> ResponseHeader:
-        """The header of a linearizable read."""
-        ...
-
-    def watch(self, request: WatchCreateRequest) -> AbstractAsyncContextManager[OpenWatch]:
-        """A watch, entered when the server has confirmed it."""
-        ...
+class _Replaced(EtcdError):
+    """The store is not the one it was: restored from a backup, or another cluster altogether."""
 
 
 class Follower:
@@ -79,8 +60,9 @@ class Follower:
 
     It sends a first step that holds everything (however little), and then every change. What
     `Resume` promises holds for what is sent: no step is lost, doubled or split, over restarts of
-    this actor too. Reconnecting is routine and done in here, for ever; only what an operator must
-    heal at the start is raised: a login or a range that is refused before anything was read.
+    this actor too. Reconnecting is routine and done in here, for ever. Raised is only what an
+    operator must heal: a login or a range that is refused before a watch has ever stood, an answer
+    that will never be another one.
 
     Args:
         store: where to read and watch.
@@ -88,7 +70,8 @@ class Follower:
         sink: where steps go; borrowed. A slow receiver slows down the store, not us.
         per_revision: one step for each revision (see `Resume`).
         resync_interval: seconds after which everything is listed anew and compared, 0 for never.
-        backoff: between attempts while the store is away.
+        backoff: between attempts. A watch that stood for its `reset_after` seconds makes up for the
+            failures before it; one that ends sooner is one failure more.
         jitter: numbers in [0, 1).
         on_outage: called with each failure to reach the store, before the wait; may raise to give
             up.
@@ -111,16 +94,18 @@ class Follower:
         on_outage: Callable[[EtcdError], None] | None = None,
     ) -> None:
         self._store = store
-        self._ranges = tuple(ranges)
+        self._ranges = tuple(dict.fromkeys(ranges))
         self._sink = sink
         self._resync_interval = resync_interval
-        self._backoff = backoff or Backoff(base=0.1, factor=2.0, maximum=15.0)
+        self._backoff = backoff or Backoff(base=0.1, maximum=15.0, reset_after=15.0)
         self._jitter = jitter
         self._on_outage = on_outage
         self._per_revision = per_revision
         self._resume = Resume(ranges, per_revision=per_revision)
         self._unsent: deque[Step] = deque()
         self._away_since: float | None = None
+        self._stood_since: float | None = None
+        self._has_stood = False
         self._failures = 0
         self.connected = False
         self.last_error: EtcdError | None = None
@@ -139,30 +124,40 @@ class Follower:
         """Follow until cancelled. Started at once: an absent etcd is waited for.
 
         Raises:
-            PermissionDenied: a range may not be read; it is named.
-            AuthFailed: the login was refused, and nothing had been read before.
+            PermissionDenied: a range may not be read or watched; it is named.
+            AuthFailed: the login was refused, and no watch had stood before.
+            MessageTooLarge: a single key is over the client's limit.
+            RpcError: etcd does not understand what it is asked.
         """
         task_status.started()
         while True:
             try:
                 await self._send_unsent()
                 await self._once()
-            except Compacted as error:
-                log.info("history was compacted, listing anew", extra={"reason": str(error)})
-                self._resume.compacted()
-                await self._pause(error)
-            except _REFUSALS as error:
-                if not self._resume.knows:
-                    raise self._with_ranges(error) from error
-                self._resume.cut()
-                await self._pause(error)
             except EtcdError as error:
-                if not isinstance(error, TransientError | ProtocolError | WatchCanceled):
-                    raise
-                self._resume.cut()
-                await self._pause(error)
+                self._judge(error)
+                await trio.sleep(self._next_wait())
             finally:
                 self.connected = False
+
+    def _judge(self, error: EtcdError) -> None:
+        """Say what to do next, after `error`: list anew, go on, or give up by raising it."""
+        if isinstance(error, Compacted):
+            log.info("history was compacted, listing anew", extra={"reason": str(error)})
+            self._resume.compacted()
+        elif isinstance(error, _Replaced):
+            log.warning("the store is not the one it was, listing anew")
+            self._resume.resync()
+        elif isinstance(error, MessageTooLarge) and self._resume.phase is not Phase.LIST:
+            log.info("too much at once, listing anew", extra={"reason": str(error)})
+            self._resume.resync()  # a list is read in pages, a watch is not
+        elif _heals(error) or (self._has_stood and isinstance(error, _REFUSALS)):
+            self._resume.cut()
+            self._lost(error)
+        elif isinstance(error, PermissionDenied):
+            raise self._with_ranges(error) from error
+        else:
+            raise error
 
     async def _once(self) -> None:
         """Do what the phase asks for, until the watch ends or something fails."""
@@ -181,47 +176,47 @@ class Follower:
             if resume.phase is Phase.VERIFY:
                 resume.verified(await self._store.verify())
             if resume.phase is not Phase.OPEN:
-                log.warning("the store is not the one it was; listing anew")
-                return
+                raise _Replaced
             self._reached()
-            with trio.move_on_after(self._resync_interval or float("inf")) as session:
+            with trio.move_on_after(self._resync_interval or float("inf")):
                 await self._receive(watch)
-            if session.cancelled_caught:
-                resume.resync()
+                raise _Replaced
+        resume.resync()
 
     async def _receive(self, watch: OpenWatch) -> None:
-        resume = self._resume
-        while resume.phase is Phase.OPEN:
-            steps = resume.received(await watch.receive())
+        """Take what the watch says, until it speaks of another store."""
+        while self._resume.phase is Phase.OPEN:
+            self._unsent += self._resume.received(await watch.receive())
             if not self._per_revision:
-                steps = self._with_what_is_here(steps, watch)
-            if steps:
-                self._unsent.extend(steps)
-                await self._send_unsent()
+                self._take_what_is_here(watch)
+            await self._send_unsent()
 
-    def _with_what_is_here(self, steps: list[Step], watch: OpenWatch) -> list[Step]:
+    def _take_what_is_here(self, watch: OpenWatch) -> None:
         """Merge what has come in already into one step: a handover costs more than an event."""
+        unsent, resume = self._unsent, self._resume
         for _ in range(_MOST_AT_ONCE):
-            if self._resume.phase is not Phase.OPEN or (more := watch.receive_nowait()) is None:
+            if resume.phase is not Phase.OPEN or (response := watch.receive_nowait()) is None:
                 break
-            steps += self._resume.received(more)
-        if len(steps) < 2:
-            return steps
-        merged = reduce(Step.merge, steps)
-        return [merged] if merged.changes else []
+            unsent += resume.received(response)
+        if len(unsent) > 1:
+            merged = reduce(Step.merge, unsent)
+            unsent.clear()
+            if merged.changes:
+                unsent.append(merged)
 
     async def _list(self) -> None:
         """Read all ranges at the revision of the first."""
         kvs: list[KeyValue] = []
-        first: Listing | None = None
+        newest: Listing | None = None
+        revision = 0
         for wanted in self._ranges:
-            listing = await self._store.list_range(
-                wanted, revision=0 if first is None else first.revision
-            )
-            first = first or listing
+            listing = await self._store.list_range(wanted, revision=revision)
+            if newest is not None and _is_older(listing.header, newest.header):
+                raise _Replaced  # between two of the lists
+            newest, revision = listing, listing.revision
             kvs += listing.kvs
-        assert first is not None  # there is at least one range
-        step = self._resume.listed(first.header, first.revision, kvs)
+        assert newest is not None  # there is at least one range
+        step = self._resume.listed(newest.header, revision, kvs)
         if step is not None:
             self._unsent.append(step)
             await self._send_unsent()
@@ -233,35 +228,51 @@ class Follower:
             self._unsent.popleft()
 
     def _reached(self) -> None:
-        self.connected = True
-        self._failures = 0
+        self.connected = self._has_stood = True
+        self._stood_since = trio.current_time()
         if self._away_since is not None:
             seconds = trio.current_time() - self._away_since
             self._away_since = None
             log.info("etcd is back", extra={"after": f"{seconds:.1f} s", "revision": self.revision})
 
-    async def _pause(self, error: EtcdError) -> None:
-        """Wait before the next attempt; said once for each outage."""
+    def _lost(self, error: EtcdError) -> None:
+        """The store is away; said once for each outage."""
         self.last_error = error
-        self._failures += 1
         if self._away_since is None:
             self._away_since = trio.current_time()
-            if not isinstance(error, Compacted):
-                log.warning(
-                    "lost etcd, trying again until it is back",
-                    extra={"reason": str(error), "revision": self.revision},
-                )
+            log.warning(
+                "lost etcd, trying again until it is back",
+                extra={"reason": str(error), "revision": self.revision},
+            )
         else:
             log.debug("etcd is still away", extra={"reason": str(error)})
         if self._on_outage is not None:
             self._on_outage(error)
-        await trio.sleep(self._backoff.jittered(self._failures, self._jitter()))
 
-    def _with_ranges(self, error: EtcdError) -> EtcdError:
-        if not isinstance(error, PermissionDenied):
-            return error
+    def _next_wait(self) -> float:
+        """Seconds until the next attempt."""
+        since, self._stood_since = self._stood_since, None
+        if since is not None and trio.current_time() - since >= self._backoff.reset_after:
+            self._failures = 0
+        self._failures += 1
+        return self._backoff.jittered(self._failures, self._jitter())
+
+    def _with_ranges(self, error: PermissionDenied) -> PermissionDenied:
         wanted = ", ".join(str(part) for part in self._ranges)
         needed = f"{wanted} (the watch needs {self._resume.watched})"
         return PermissionDenied(
             error.code, f"{error.message}; read permission is needed for {needed}"
         )
+
+
+def _heals(error: EtcdError) -> bool:
+    """Whether time, or another member, may answer otherwise."""
+    if isinstance(error, RpcError) and error.code in _TROUBLES:
+        return True
+    # The revision of a list lies in the future of a store that was restored meanwhile.
+    return isinstance(error, TransientError | ProtocolError | WatchCanceled | FutureRevision)
+
+
+def _is_older(later: ResponseHeader, earlier: ResponseHeader) -> bool:
+    """Whether of two linearizable reads the later one saw another, or an earlier, store."""
+    return later.cluster_id != earlier.cluster_id or later.raft_term < earlier.raft_term

@@ -65,6 +65,14 @@ def test_a_path_is_its_key_and_what_is_below(path: str) -> None:
     ]
 
 
+def test_a_path_may_hold_any_bytes() -> None:
+    raw = b"/caf\xe9/\xc3\xa9"
+    assert path_ranges(raw.decode("utf-8", "surrogateescape")) == (
+        KeyRange.exact(raw),
+        KeyRange.prefix(raw + b"/"),
+    )
+
+
 @pytest.mark.parametrize("path", ["/", "", "//"])
 def test_the_root_is_every_key_with_a_slash(path: str) -> None:
     wanted = path_ranges(path)

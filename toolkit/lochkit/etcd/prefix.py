@@ -83,12 +83,13 @@ def path_ranges(path: str) -> tuple[KeyRange, ...]:
     """The ranges of a path in a tree: the key itself, and all keys below it.
 
     ``/p``, ``/p/`` and ``p`` are the same path; ``/pq`` is not below it. ``/`` is every key that
-    begins with a slash.
+    begins with a slash. A path from the command line may hold bytes that are not UTF-8, as the
+    surrogates that Python makes of them; the keys have the bytes.
     """
     clean = "/" + path.strip("/")
     if clean == "/":
         return (KeyRange.prefix(b"/"),)
-    key = clean.encode()
+    key = clean.encode("utf-8", "surrogateescape")
     return (KeyRange.exact(key), KeyRange.prefix(key + b"/"))
 
 

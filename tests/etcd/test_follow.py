@@ -185,6 +185,7 @@ async def test_an_outage_is_waited_out_with_growing_waits_and_said_once(
         FutureRevision(StatusCode.OUT_OF_RANGE, "x"),
         RpcError(StatusCode.UNKNOWN, "x"),
         RpcError(StatusCode.RESOURCE_EXHAUSTED, "x"),
+        RpcError(StatusCode.FAILED_PRECONDITION, "etcdserver: not capable"),
     ],
 )
 @pytest.mark.parametrize("where", ["list_faults", "watch_faults"])
@@ -225,29 +226,38 @@ async def test_a_refusal_ends_the_start_and_names_the_ranges(
     "fault",
     [
         AuthFailed(StatusCode.INVALID_ARGUMENT, "x"),
+        AuthFailed(StatusCode.FAILED_PRECONDITION, "authentication is not enabled"),
         Unauthenticated(StatusCode.UNAUTHENTICATED, "x"),
         RpcError(StatusCode.UNIMPLEMENTED, "x"),
         MessageTooLarge("x"),
     ],
 )
 async def test_what_an_operator_must_heal_ends_the_start(
-    nursery: trio.Nursery, fault: EtcdError
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, fault: EtcdError
 ) -> None:
     rig = Rig(nursery)
     rig.store.list_faults.append(fault)
-    with pytest.raises(type(fault)) as caught:
+    with trio.fail_after(60), pytest.raises(type(fault)) as caught:
         await rig.follower.run()
     assert caught.value is fault
 
 
-async def test_a_refusal_never_ends_what_has_once_worked(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+@pytest.mark.parametrize(
+    "fault",
+    [
+        DENIED,
+        RpcError(StatusCode.UNIMPLEMENTED, "a balancer's page that nothing is found"),
+        RpcError(StatusCode.INVALID_ARGUMENT, "x"),
+    ],
+)
+async def test_no_answer_ends_what_has_once_worked(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, fault: EtcdError
 ) -> None:
     rig = Rig(nursery)
     await rig.start()
     await rig.value()
     await trio.testing.wait_all_tasks_blocked()
-    rig.store.watch_faults.extend([DENIED] * 5)
+    rig.store.watch_faults.extend([fault] * 5)
     rig.store.cut()
     rig.store.put(b"1")
     assert await rig.value() == b"1"
@@ -423,6 +433,18 @@ async def test_a_resync_finds_what_no_watch_has_told(
     assert await rig.value(150) == b"changed behind our back"
     await trio.sleep(450)
     assert rig.store.lists == 6  # and nothing is sent while nothing differs
+
+
+async def test_cuts_do_not_put_off_a_resync(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    rig = Rig(nursery, resync_interval=100)
+    await rig.start()
+    await rig.value()
+    for _ in range(11):
+        await trio.sleep(30)
+        rig.store.cut()
+    assert rig.store.lists == 1 + 3
 
 
 async def test_a_step_in_hand_survives_a_restart(

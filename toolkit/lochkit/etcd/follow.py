@@ -5,6 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import reduce
+from math import inf
 from typing import Final
 
 import trio
@@ -21,7 +22,6 @@ from .errors import (
     ProtocolError,
     RpcError,
     StatusCode,
-    Unauthenticated,
     WatchCanceled,
 )
 from .kv import Listing
@@ -37,13 +37,13 @@ log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE: Final = 500
 """Responses taken in without a pause: some milliseconds of work."""
-_REFUSALS: Final = (PermissionDenied, AuthFailed, Unauthenticated)
 # What a member in trouble answers; the same question may be answered a little later, or elsewhere.
 _TROUBLES: Final = frozenset(
     (
         StatusCode.CANCELLED,
         StatusCode.UNKNOWN,
         StatusCode.RESOURCE_EXHAUSTED,
+        StatusCode.FAILED_PRECONDITION,  # "not capable", when it has just started
         StatusCode.ABORTED,
         StatusCode.INTERNAL,
         StatusCode.DATA_LOSS,
@@ -97,6 +97,7 @@ class Follower:
         self._ranges = tuple(dict.fromkeys(ranges))
         self._sink = sink
         self._resync_interval = resync_interval
+        self._resync_at = inf  # counts from the last list, however many watches there were since
         self._backoff = backoff or Backoff(base=0.1, maximum=15.0, reset_after=15.0)
         self._jitter = jitter
         self._on_outage = on_outage
@@ -151,7 +152,9 @@ class Follower:
         elif isinstance(error, MessageTooLarge) and self._resume.phase is not Phase.LIST:
             log.info("too much at once, listing anew", extra={"reason": str(error)})
             self._resume.resync()  # a list is read in pages, a watch is not
-        elif _heals(error) or (self._has_stood and isinstance(error, _REFUSALS)):
+        elif _heals(error) or (self._has_stood and isinstance(error, RpcError)):
+            # What has worked may work again, whoever answers now: a balancer's error page, too, is
+            # a status (404 is UNIMPLEMENTED).
             self._resume.cut()
             self._lost(error)
         elif isinstance(error, PermissionDenied):
@@ -178,7 +181,7 @@ class Follower:
             if resume.phase is not Phase.OPEN:
                 raise _Replaced
             self._reached()
-            with trio.move_on_after(self._resync_interval or float("inf")):
+            with trio.CancelScope(deadline=self._resync_at):
                 await self._receive(watch)
                 raise _Replaced
         resume.resync()
@@ -216,6 +219,8 @@ class Follower:
             newest, revision = listing, listing.revision
             kvs += listing.kvs
         assert newest is not None  # there is at least one range
+        if self._resync_interval:
+            self._resync_at = trio.current_time() + self._resync_interval
         step = self._resume.listed(newest.header, revision, kvs)
         if step is not None:
             self._unsent.append(step)
@@ -267,6 +272,8 @@ class Follower:
 
 def _heals(error: EtcdError) -> bool:
     """Whether time, or another member, may answer otherwise."""
+    if isinstance(error, AuthFailed):  # whatever its status
+        return False
     if isinstance(error, RpcError) and error.code in _TROUBLES:
         return True
     # The revision of a list lies in the future of a store that was restored meanwhile.

@@ -102,10 +102,19 @@ def page_end(body: bytes) -> PageEnd | None:
     try:
         while pos < size:
             tag = body[pos]
-            if tag in (_KVS, _HEADER):
+            if tag == _KVS:
+                # Lengths of one and two bytes here: a call for each would double the time.
+                if (length := body[pos + 1]) < 0x80:
+                    pos += 2
+                elif (high := body[pos + 2]) < 0x80:
+                    length += (high << 7) - 0x80
+                    pos += 3
+                else:
+                    length, pos = read_varint(body, pos + 1)
+                last, keys = pos, keys + 1
+                pos += length
+            elif tag == _HEADER:
                 length, pos = read_varint(body, pos + 1)
-                if tag == _KVS:
-                    last, keys = pos, keys + 1
                 pos += length
             elif tag in (_MORE, _COUNT):
                 value, pos = read_varint(body, pos + 1)

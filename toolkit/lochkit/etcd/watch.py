@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from ..errors import LochkitError
+from .answers import read_answer
 from .calls import RpcStream
 from .errors import (
     Compacted,
@@ -36,7 +36,7 @@ from .messages import (
     WatchRequest,
     WatchResponse,
 )
-from .wire import decode, encode
+from .wire import encode
 
 __all__ = ["Watch", "WatchStream"]
 
@@ -216,9 +216,9 @@ class WatchStream:
         """One response, from the connection's reader."""
         size = len(body)
         try:
-            response = decode(WatchResponse, body, limit=self._limit)
-        except LochkitError as error:
-            self._break(ProtocolError(f"a watch response cannot be read: {error}"))
+            response = read_answer(WatchResponse, body, limit=self._limit)
+        except ProtocolError as error:
+            self._break(error)
             return
         watch = self._watches.get(response.watch_id)
         if watch is not None and not response.created and not response.canceled:

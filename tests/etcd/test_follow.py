@@ -289,7 +289,7 @@ async def test_a_watch_that_falls_again_and_again_is_opened_ever_less_often(
         await trio.sleep(stood)
         rig.store.cut()
         began = trio.current_time()
-        while not rig.store.watches:
+        while not rig.store.watches:  # noqa: ASYNC110
             await trio.sleep(0.5)
     assert opened == pytest.approx([0, 1, 2, 4, 8, 8, 8, 1], abs=0.5)
 
@@ -325,7 +325,7 @@ async def test_two_clusters_behind_one_name_are_not_asked_in_a_tight_loop(
     began = trio.current_time()
     await rig.start()
     await rig.value()
-    while not rig.follower.connected:
+    while not rig.follower.connected:  # noqa: ASYNC110
         await trio.sleep(0.5)
     lists = [attempt - began for attempt in rig.store.attempts[::2]]
     assert lists == [0, 1, 3, 7, 15, 23]

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from lochkit.etcd.errors import EtcdError, ProtocolError
 from lochkit.etcd.grpc_frames import MessageReader, frame_message
 from lochkit.etcd.http2 import GrpcCore
-from lochkit.etcd.http2_frames import FrameCutter, window_update
+from lochkit.etcd.http2_frames import FrameCutter, make_frame, window_update
 from lochkit.etcd.http2_stream import STREAM_WINDOW
 
 REQUEST = ((":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "a"))
@@ -227,6 +227,43 @@ def test_a_server_that_overruns_the_window_is_refused() -> None:
     with pytest.raises(ProtocolError, match="window"):  # noqa: PT012
         for _ in range(2 * STREAM_WINDOW // 16_384):
             core.receive(frame[:9] + bytes(first))
+
+
+def test_a_ping_is_answered_with_its_own_bytes_and_an_answer_is_counted() -> None:
+    core, far, _ = core_and_server(1)
+    core.receive(far.data_to_send())
+    far.receive_data(core.data_to_send())
+    far.ping(b"12345678")
+    core.receive(far.data_to_send())
+    [heard] = far.receive_data(core.data_to_send())
+    assert isinstance(heard, h2.events.PingAckReceived)
+    assert heard.ping_data == b"12345678"
+    assert core.pings_answered == 0
+    core.ping()
+    [heard_too] = far.receive_data(core.data_to_send())
+    assert isinstance(heard_too, h2.events.PingReceived)
+    core.receive(far.data_to_send())
+    assert core.pings_answered == 1
+    assert core.data_to_send() == b""  # an answer is not answered
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [make_frame(0x6, 0, 1, bytes(8)), make_frame(0x6, 0, 0, bytes(7)), make_frame(0x6, 1, 0, b"")],
+)
+def test_a_ping_of_the_wrong_shape_is_refused(bad: bytes) -> None:
+    core, far, _ = core_and_server(1)
+    core.receive(far.data_to_send())
+    with pytest.raises(ProtocolError, match="PING"):
+        core.receive(bad)
+
+
+def test_a_ping_within_a_header_block_is_refused() -> None:
+    core, far, _ = core_and_server(1)
+    core.receive(far.data_to_send())
+    core.receive(make_frame(0x1, 0, 1, b""))  # HEADERS, to be continued
+    with pytest.raises(ProtocolError):
+        core.receive(make_frame(0x6, 0, 0, bytes(8)))
 
 
 def test_windows_updates_are_what_h2_reads() -> None:

@@ -157,8 +157,8 @@ class Connection:
 
     def consumed(self, stream: GrpcStream, size: int) -> None:
         """See `Port`."""
-        self._core.consumed(stream, size)
-        self._flush()
+        if self._core.consumed(stream, size):
+            self._flush()
 
     def reset(self, stream: GrpcStream) -> None:
         """See `Port`."""

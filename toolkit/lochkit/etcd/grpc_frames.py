@@ -56,6 +56,8 @@ class MessageReader:
                 return []
             data = b"".join(self._chunks)
             self._chunks.clear()
+        elif len(data) > PREFIX_BYTES and self._whole(data, 0) == len(data):
+            return [data[PREFIX_BYTES:]]  # as most messages come: alone in a frame
         messages: list[bytes] = []
         start = 0
         size = len(data)

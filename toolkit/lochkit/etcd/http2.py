@@ -2,8 +2,8 @@
 
 Theory of operation
 -------------------
-`h2` owns HTTP/2: settings, HPACK, stream states, outbound flow control, pings. Two kinds of frame
-never reach it:
+`h2` owns HTTP/2: settings, HPACK, stream states, outbound flow control. Three kinds of frame never
+reach it:
 
 * **DATA**. These are nearly all bytes etcd ever sends, and h2 spends more on each than decoding its
   contents costs. Their only effects are on the inbound windows, which live here (`GrpcStream`), and
@@ -12,6 +12,8 @@ never reach it:
   same bytes.
 * **GOAWAY**. h2 declares a connection closed at the first one, but a server that shuts down
   politely goes on serving the streams it has accepted, and those answers are wanted.
+* **PING**. etcd sends one with nearly every answer, to estimate the bandwidth; the reply is the
+  same eight bytes.
 
 Inbound flow control is credit the *consumer* returns. A stream's window shrinks by what arrives and
 grows again by what its handler has finished with (`GrpcCore.consumed`), so that a slow consumer
@@ -25,26 +27,22 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-import h2.config
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-import h2.settings
 
 from .errors import ConnectionLost, EtcdError, MessageTooLarge, ProtocolError, Unavailable
 from .grpc_frames import frame_message
 from .grpc_status import answer_error, reset_error, status_error
-from .http2_frames import HEADER_BYTES, FrameCutter, window_update
-from .http2_stream import STREAM_WINDOW, ConnectionFault, GrpcStream, StreamHandler
+from .http2_frames import FrameCutter, make_frame, window_update
+from .http2_session import CONNECTION_WINDOW, new_session
+from .http2_stream import CREDIT_BYTES, ConnectionFault, GrpcStream, StreamHandler
 
 __all__ = ["GrpcCore"]
 
-CONNECTION_WINDOW: Final = 1 << 24
-_DEFAULT_WINDOW: Final = 65_535
-_MAX_HEADER_LIST: Final = 1 << 16
-_DATA, _HEADERS, _GOAWAY, _CONTINUATION = 0x0, 0x1, 0x7, 0x9
-_END_STREAM, _END_HEADERS, _PADDED = 0x1, 0x4, 0x8
+_DATA, _HEADERS, _PING, _GOAWAY, _CONTINUATION = 0x0, 0x1, 0x6, 0x7, 0x9
+_END_STREAM, _ACK, _END_HEADERS, _PADDED = 0x1, 0x1, 0x4, 0x8
+_PING_BYTES: Final = b"lochkit\0"
 
 
 class GrpcCore:
@@ -66,32 +64,14 @@ class GrpcCore:
         )
         self._streams: dict[int, GrpcStream] = {}
         self._cutter = FrameCutter()
-        self._extra = bytearray()  # WINDOW_UPDATE frames, made here because the windows are
+        self._extra = bytearray()  # frames made here: WINDOW_UPDATE and PING
         self._in_header_block = False
         self._connection_used = 0
         self._newest = -1
         self.ready = False
         self.draining: ConnectionLost | None = None
         self.pings_answered = 0
-        self._h2 = h2.connection.H2Connection(
-            # Outbound headers are ours and known to be valid; inbound ones are checked.
-            h2.config.H2Configuration(
-                client_side=True,
-                header_encoding="utf-8",
-                validate_outbound_headers=False,
-                normalize_outbound_headers=False,
-            )
-        )
-        self._h2.local_settings = h2.settings.Settings(
-            client=True,
-            initial_values={
-                h2.settings.SettingCodes.ENABLE_PUSH: 0,
-                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-                h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: _MAX_HEADER_LIST,
-            },
-        )
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(CONNECTION_WINDOW - _DEFAULT_WINDOW)
+        self._h2 = new_session()
 
     @property
     def open_streams(self) -> int:
@@ -135,7 +115,7 @@ class GrpcCore:
         if stream.id in self._streams:
             stream.outgoing += frame_message(body)
             stream.wants_end = end
-            self._push_out(stream)
+            stream.push_out(self._h2)
 
     def reset(self, stream: GrpcStream) -> None:
         """Give up a call. Its handler hears nothing more, and late answers are dropped."""
@@ -144,14 +124,18 @@ class GrpcCore:
             with contextlib.suppress(h2.exceptions.ProtocolError):
                 self._h2.reset_stream(stream.id, h2.errors.ErrorCodes.CANCEL)
 
-    def consumed(self, stream: GrpcStream, size: int) -> None:
-        """The handler is done with `size` bytes of messages: the server may send as much again."""
+    def consumed(self, stream: GrpcStream, size: int) -> bool:
+        """The handler is done with `size` bytes of messages: the server may send as much again.
+
+        Returns:
+            Whether it is to be told so now: there is something to send.
+        """
         stream.held -= size
-        self._return_credit(stream)
+        return stream.used >= CREDIT_BYTES and self._return_credit(stream)
 
     def ping(self) -> None:
         """Queue a PING; `pings_answered` counts the answers."""
-        self._h2.ping(b"lochkit\0")
+        self._extra += make_frame(_PING, 0, 0, _PING_BYTES)
 
     def data_to_send(self) -> bytes:
         """What is to be written now; each byte is handed out once."""
@@ -174,19 +158,21 @@ class GrpcCore:
         Raises:
             ProtocolError: the server broke the protocol; nothing more may be fed.
         """
-        for kind, flags, stream_id, frame in self._cutter.feed(data):
-            if kind == _DATA and not self._in_header_block:
-                stream = self._streams.get(stream_id)
-                if stream is None or flags:
-                    self._unusual_data(stream, stream_id, flags, frame[HEADER_BYTES:])
-                else:
-                    self._data(stream, frame[HEADER_BYTES:], len(frame) - HEADER_BYTES)
-            elif kind == _GOAWAY and not self._in_header_block:
-                self._goaway(frame[HEADER_BYTES:])
-            else:
+        for kind, flags, stream_id, payload in self._cutter.feed(data):
+            if self._in_header_block or kind not in (_DATA, _PING, _GOAWAY):
                 if kind in (_HEADERS, _CONTINUATION):
                     self._in_header_block = not flags & _END_HEADERS
-                self._through_h2(frame)
+                self._through_h2(make_frame(kind, flags, stream_id, payload))
+            elif kind == _DATA:
+                stream = self._streams.get(stream_id)
+                if stream is None or flags:
+                    self._unusual_data(stream, stream_id, flags, payload)
+                else:
+                    self._data(stream, payload, len(payload))
+            elif kind == _PING:
+                self._pinged(flags, stream_id, payload)
+            else:
+                self._goaway(payload)
 
     def _data(self, stream: GrpcStream, payload: bytes, flow_bytes: int) -> None:
         self._connection_credit(flow_bytes)
@@ -201,7 +187,8 @@ class GrpcCore:
             stream.handler.message(body)
             if stream.id not in self._streams:
                 return  # it gave up the call upon this message
-        self._return_credit(stream)
+        if stream.used >= CREDIT_BYTES:
+            self._return_credit(stream)
 
     def _unusual_data(
         self, stream: GrpcStream | None, stream_id: int, flags: int, payload: bytes
@@ -220,7 +207,7 @@ class GrpcCore:
         else:
             raise ProtocolError(f"the server sent data on stream {stream_id}, never opened")
         if flags & _END_STREAM:
-            self._through_h2(b"\0\0\0\0\x01" + stream_id.to_bytes(4, "big"))
+            self._through_h2(make_frame(_DATA, _END_STREAM, stream_id, b""))
 
     def _connection_credit(self, size: int) -> None:
         self._connection_used += size
@@ -230,9 +217,19 @@ class GrpcCore:
             self._extra += window_update(0, self._connection_used)
             self._connection_used = 0
 
-    def _return_credit(self, stream: GrpcStream) -> None:
-        if stream.id in self._streams and (credit := stream.take_credit()):
-            self._extra += window_update(stream.id, credit)
+    def _return_credit(self, stream: GrpcStream) -> bool:
+        if stream.id not in self._streams or not (credit := stream.take_credit()):
+            return False
+        self._extra += window_update(stream.id, credit)
+        return True
+
+    def _pinged(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id or len(payload) != len(_PING_BYTES):
+            raise ProtocolError("the server sent a PING of the wrong size or on a stream")
+        if flags & _ACK:
+            self.pings_answered += 1
+        else:
+            self._extra += make_frame(_PING, _ACK, 0, payload)
 
     def _goaway(self, payload: bytes) -> None:
         if len(payload) < 8:
@@ -246,9 +243,9 @@ class GrpcCore:
         for stream_id in [number for number in self._streams if number > last]:
             self._end(self._streams[stream_id], self.draining)
 
-    def _through_h2(self, frame: bytes) -> None:
+    def _through_h2(self, whole: bytes) -> None:
         try:
-            events = self._h2.receive_data(frame)
+            events = self._h2.receive_data(whole)
         except h2.exceptions.ProtocolError as error:
             raise ProtocolError(
                 f"the server broke HTTP/2: {str(error) or type(error).__name__}"
@@ -272,8 +269,6 @@ class GrpcCore:
                 self._push_out_all()
             case h2.events.WindowUpdated():
                 self._push_out_all()
-            case h2.events.PingAckReceived():
-                self.pings_answered += 1
             case _:
                 pass  # acknowledgements and frames that ask nothing of us
 
@@ -302,17 +297,4 @@ class GrpcCore:
     def _push_out_all(self) -> None:
         for stream in list(self._streams.values()):
             if stream.outgoing:
-                self._push_out(stream)
-
-    def _push_out(self, stream: GrpcStream) -> None:
-        outgoing = stream.outgoing
-        while outgoing:
-            room = min(
-                self._h2.local_flow_control_window(stream.id), self._h2.max_outbound_frame_size
-            )
-            if room <= 0:
-                return
-            chunk = bytes(outgoing[:room])
-            del outgoing[:room]
-            stream.end_sent = stream.wants_end and not outgoing
-            self._h2.send_data(stream.id, chunk, end_stream=stream.end_sent)
+                stream.push_out(self._h2)

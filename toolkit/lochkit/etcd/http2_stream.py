@@ -1,14 +1,19 @@
-"""One call's share of an HTTP/2 connection: its messages and its inbound flow-control window."""
+"""One call's share of an HTTP/2 connection: its messages both ways and its inbound window."""
 
 from typing import Final, Protocol
+
+import h2.connection
 
 from .errors import EtcdError, ProtocolError
 from .grpc_frames import MessageReader
 
-__all__ = ["STREAM_WINDOW", "ConnectionFault", "GrpcStream", "StreamHandler"]
+__all__ = ["CREDIT_BYTES", "STREAM_WINDOW", "ConnectionFault", "GrpcStream", "StreamHandler"]
 
 STREAM_WINDOW: Final = 1 << 22
 """Bytes one stream may have in flight: four times what a 10 Gbit/s link carries in 1 ms."""
+
+CREDIT_BYTES: Final = STREAM_WINDOW // 4
+"""Credit worth a frame: returning less would cost more than it frees."""
 
 
 class ConnectionFault(ProtocolError):
@@ -72,11 +77,24 @@ class GrpcStream:
             self.held += len(body)
         return messages
 
+    def push_out(self, session: h2.connection.H2Connection) -> None:
+        """Hand what waits to `session`, as far as the server's windows allow."""
+        outgoing = self.outgoing
+        while outgoing:
+            room = min(session.local_flow_control_window(self.id), session.max_outbound_frame_size)
+            if room <= 0:
+                return
+            chunk = bytes(outgoing[:room])
+            del outgoing[:room]
+            self.end_sent = self.wants_end and not outgoing
+            session.send_data(self.id, chunk, end_stream=self.end_sent)
+
     def take_credit(self) -> int:
-        """Bytes to give back to the server now; 0 until it is worth a frame."""
+        """Bytes to give back to the server now; 0 until it is worth a frame, and so while `used` is
+        below `CREDIT_BYTES`."""
         keep = self.held + self.reader.pending if self.held else 0
         credit = self.used - keep
-        if credit < STREAM_WINDOW // 4:
+        if credit < CREDIT_BYTES:
             return 0
         self.used = keep
         return credit

@@ -26,7 +26,7 @@ from lochkit.etcd.errors import (
 )
 from lochkit.etcd.follow import Follower
 from lochkit.etcd.kv import Listing
-from lochkit.etcd.messages import ResponseHeader
+from lochkit.etcd.messages import ResponseHeader, WatchCreateRequest
 from lochkit.etcd.model import Keyspace, Origin, Step
 from lochkit.etcd.prefix import KeyRange
 from lochkit.runtime.backoff import Backoff
@@ -127,6 +127,15 @@ async def test_everything_first_and_then_every_change(
         assert await rig.value() == value
     assert rig.follower.connected
     assert rig.follower.revision == 4
+    assert rig.store.asked == [
+        WatchCreateRequest(
+            key=ALL.key,
+            range_end=ALL.range_end,
+            start_revision=2,
+            progress_notify=True,  # so that a quiet range is not overtaken by compactions
+            fragment=True,
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -172,6 +181,13 @@ async def test_an_outage_is_waited_out_with_growing_waits_and_said_once(
     assert rig.store.lists == 1  # the watch went on where it was
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "etcd is back" in caplog.text
+    await trio.sleep(200)
+    rig.store.cut()
+    await trio.sleep(200)
+    rig.store.cut()
+    await trio.sleep(200)
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["WARNING", "INFO"] * 3  # each outage is one of its own
 
 
 @pytest.mark.parametrize(
@@ -337,7 +353,7 @@ async def test_a_restore_between_two_lists_is_not_mixed(
     for first, second in ((3, 2), (2, 3)):
         rig = Rig(nursery, (KeyRange.prefix(b"/a"), KeyRange.prefix(b"/k")))
         rig.store.put(b"1")
-        for cluster_id, raft_term in ((first, 2), (second, 2), (2, 5), (2, 4)):
+        for cluster_id, raft_term in ((first, 2), (second, 2), (2, 5), (2, 4), (2, 2), (2, 5)):
             rig.store.list_headers.append(
                 ResponseHeader(cluster_id=cluster_id, revision=2, raft_term=raft_term)
             )
@@ -345,6 +361,9 @@ async def test_a_restore_between_two_lists_is_not_mixed(
         await rig.start()
         assert await rig.value() == b"1"
         assert rig.store.lists == 6
+        # The term of the later list is remembered, and the store that has it no more is read anew.
+        await trio.sleep(60)
+        assert (rig.store.verified, rig.store.lists) == (1, 8)
         rig.scope.cancel()
 
 
@@ -390,7 +409,7 @@ async def test_a_compaction_becomes_a_list_and_a_difference(
     assert step.origin is Origin.RESYNCED
     assert rig.store.lists == 2
     await trio.testing.wait_all_tasks_blocked()
-    assert rig.store.started_at[-1] == rig.store.revision + 1
+    assert rig.store.asked[-1].start_revision == rig.store.revision + 1
 
 
 async def test_a_member_that_lags_is_no_restore(

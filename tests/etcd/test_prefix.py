@@ -34,9 +34,17 @@ def test_range_ends(prefix: bytes, key: bytes, range_end: bytes) -> None:
 
 
 @given(parts=st.lists(ranges, min_size=1, max_size=4), key=st.binary(min_size=1, max_size=6))
-def test_an_envelope_covers_all_its_parts(parts: list[KeyRange], key: bytes) -> None:
+def test_an_envelope_goes_from_the_first_to_the_last_and_no_further(
+    parts: list[KeyRange], key: bytes
+) -> None:
+    after_the_first = any(part.key <= key for part in parts)
+    before_the_last = any(
+        part.unbounded or (key <= part.key if part.is_single else key < part.range_end)
+        for part in parts
+    )
     whole = envelope(parts)
-    assert not covers(parts, key) or whole.contains(key)
+    assert whole.contains(key) == (after_the_first and before_the_last)
+    assert whole.contains(key) or not covers(parts, key)
 
 
 @given(part=ranges)
@@ -44,10 +52,20 @@ def test_the_envelope_of_one_is_itself(part: KeyRange) -> None:
     assert envelope([part, part]) == part
 
 
-def test_an_envelope_is_no_larger_than_needed() -> None:
-    whole = envelope([KeyRange.exact(b"/p"), KeyRange.prefix(b"/p/")])
-    assert whole == KeyRange(b"/p", b"/p0")
-    assert not whole.contains(b"/q")
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        ([KeyRange.exact(b"/p"), KeyRange.prefix(b"/p/")], KeyRange(b"/p", b"/p0")),
+        ([KeyRange.exact(b"/b"), KeyRange.exact(b"/a")], KeyRange(b"/a", b"/b\0")),
+        ([KeyRange.from_key(b""), KeyRange.exact(b"/a")], KeyRange.prefix(b"")),
+        ([KeyRange.from_key(b"/b"), KeyRange.exact(b"/a")], KeyRange.from_key(b"/a")),
+    ],
+)
+def test_envelopes(parts: list[KeyRange], whole: KeyRange) -> None:
+    assert envelope(parts) == whole
+
+
+def test_nothing_has_no_envelope() -> None:
     with pytest.raises(ValueError, match="nothing"):
         envelope([])
 

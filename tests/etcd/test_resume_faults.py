@@ -292,7 +292,7 @@ class SplitsRevisions(Resume):
 
 class TakesForeignKeys(Resume):
     def _apply(self, events: Sequence[Event]) -> list[Step]:
-        self._exact = True
+        self._ranges = (self.watched,)
         return super()._apply(events)
 
 

@@ -30,7 +30,7 @@ class ScriptedStore:
         away: what everything fails with as long as it is not None.
         lag: how many revisions the member that confirms a watch is behind.
         attempts: when something was asked.
-        started_at: the revisions that watches began at.
+        asked: the watches that were asked for and not refused.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class ScriptedStore:
         self.lists = 0
         self.verified = 0
         self.lag = 0
-        self.started_at: list[int] = []
+        self.asked: list[WatchCreateRequest] = []
         self.watches: list[ScriptedWatch] = []
 
     def header(self) -> ResponseHeader:
@@ -92,7 +92,7 @@ class ScriptedStore:
             raise self.watch_faults.popleft()
         if self.away is not None:
             raise self.away
-        self.started_at.append(request.start_revision)
+        self.asked.append(request)
         watch = ScriptedWatch(self, request.start_revision)
         self.watches.append(watch)
         try:

@@ -67,7 +67,6 @@ class Resume:
     def __init__(self, ranges: Sequence[KeyRange], *, per_revision: bool = False) -> None:
         self.watched = envelope(ranges)
         self._ranges = tuple(dict.fromkeys(ranges))
-        self._exact = self._ranges == (self.watched,)
         self._per_revision = per_revision
         self._entries: dict[bytes, KeyValue] = {}
         self._joiner = FragmentJoiner()
@@ -158,14 +157,17 @@ class Resume:
         return header.revision < self._resume_from or header.raft_term < self._raft_term
 
     def _apply(self, events: Sequence[Event]) -> list[Step]:
-        entries = self._entries
+        entries, ranges = self._entries, self._ranges
         applied = self.revision
         changes: dict[bytes, KeyChange] = {}
         for kind, kv, _ in events:
             if kv.mod_revision <= applied:
                 continue  # delivered before
             key = kv.key
-            if not self._exact and not any(wanted.contains(key) for wanted in self._ranges):
+            for wanted in ranges:  # any() would cost more than all the rest
+                if wanted.contains(key):
+                    break
+            else:
                 continue
             old = entries.get(key)
             if kind == EventType.DELETE:

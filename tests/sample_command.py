@@ -7,7 +7,7 @@ from typing import Literal
 import trio
 
 from lochkit.etcd_options import EtcdOptions
-from lochkit.options import Subcommand, argument, flag, option, shared
+from lochkit.options import Mode, Subcommand, argument, flag, option, shared
 
 
 class OnBusy(enum.Enum):
@@ -46,5 +46,9 @@ async def run(options: SampleOptions) -> int:
 
 
 SUBCOMMAND = Subcommand(
-    options=SampleOptions, run=run, help="Do as the sample does.\n\nAnd more.", epilog="The end."
+    options=SampleOptions,
+    run=run,
+    help="Do as the sample does.\n\nAnd more.",
+    epilog="The end.",
+    modes={"look": Mode(module="tests.sample_mode", short_help="Look only.")},
 )

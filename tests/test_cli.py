@@ -22,6 +22,7 @@ from lochkit.options import OptionField, Subcommand, option_fields, shared_field
 
 from . import sample_command
 from .sample_command import OnBusy, SampleOptions
+from .sample_mode import SampleModeOptions
 
 SOURCE = Path(__file__).parents[1] / "toolkit"
 FILES = Path(__file__).parent / "config"
@@ -448,6 +449,58 @@ def test_the_table_of_subcommands_is_true() -> None:
         assert isinstance(import_module(entry.module).SUBCOMMAND, Subcommand)
 
 
+# --- modes
+
+
+MODE = "tests.sample_mode"
+
+
+def test_a_mode_has_the_options_of_both_in_the_subcommands_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[SampleModeOptions] = []
+    does(monkeypatch, seen.append, MODE)
+    file = tmp_path / "c.toml"
+    file.write_text("[etcd]\nendpoints = ['file']\n[sample]\nquiet_time = 2\nmin_keys = 4")
+    monkeypatch.setenv("LOCHKIT_CONFIG", str(file))
+    assert main(["sample", "look"]) == 0
+    monkeypatch.setenv("LOCHKIT_SAMPLE_QUIET_TIME", "3")
+    monkeypatch.setenv("LOCHKIT_SAMPLE_ETCD", "variable")
+    monkeypatch.setenv("LOCHKIT_SAMPLE_LOOK_COLOUR", "red")
+    assert main(["sample", "look"]) == 0
+    assert main(["sample", "look", "--quiet-time", "4", "--colour", "blue"]) == 0
+    assert [(o.quiet_time, o.colour, o.etcd.endpoints) for o in seen] == [
+        (2, "none", ("file",)),
+        (3, "red", ("variable",)),
+        (4, "blue", ("variable",)),
+    ]
+
+
+def test_a_mode_chooses_its_exit_code_and_needs_nothing_of_the_subcommand() -> None:
+    assert main(["sample", "look"]) == 4  # the sample itself would want a command to run
+
+
+@pytest.mark.parametrize("words", [("sample", "--help"), ("sample", "look", "--help")])
+def test_modes_are_in_the_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(list(words)) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    if "look" in words:
+        expected = ["lochkit sample look", "Look at it only.", "--colour", "LOCHKIT_SAMPLE_LOOK_"]
+    else:
+        expected = ["lochkit sample [MODE] [OPTIONS]", "look Look only."]
+    assert [part for part in expected if part not in text] == []
+
+
+def test_a_mode_after_an_option_is_told_where_it_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = import_module(MODE)
+    strict = dataclasses.replace(real.SUBCOMMAND, modes={"deep": real})
+    monkeypatch.setattr(real, "SUBCOMMAND", strict)
+    assert main(["sample", "look", "--colour", "red", "deep"]) == 2
+    assert "a mode comes first: lochkit sample look deep" in capsys.readouterr().err
+
+
 # --- completion
 
 
@@ -459,6 +512,7 @@ def test_the_table_of_subcommands_is_true() -> None:
         ("lochkit --log-format ", ["text", "json"]),
         ("lochkit sample --on-", ["--on-busy"]),
         ("lochkit sample --on-busy ", ["queue", "restart"]),
+        ("lochkit sample look --col", ["--colour"]),
         ("lochkit completion ", ["bash", "zsh", "fish"]),
     ],
 )

@@ -28,6 +28,7 @@ ONLY_DATA = ("signal.Signals",)
 EFFECTFUL = (
     "lochkit.__main__",
     "lochkit.cli",
+    "lochkit.cli_command",
     "lochkit.cli_options",
     "lochkit.completion",
     "lochkit.config",
@@ -58,6 +59,12 @@ EFFECTFUL = (
     "lochkit.etcd.watch",
     "lochkit.etcdwatch.launch",
     "lochkit.etcdwatch.runner",
+    "lochkit.dhcp.checker",
+    "lochkit.dhcp.kea_live",
+    "lochkit.dhcp.kea_socket",
+    "lochkit.dhcp.keeper",
+    "lochkit.dhcp.reload",
+    "lochkit.dhcp.systemd",
 )
 
 # Lower layers know nothing of upper ones: what each may import of lochkit besides itself.
@@ -72,7 +79,9 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "lochkit.io": ("lochkit.errors",),
     "lochkit.etcd": ("lochkit.errors", "lochkit.etcd_options", "lochkit.io", "lochkit.runtime"),
     "lochkit.etcdwatch": ("lochkit.errors", "lochkit.etcd", "lochkit.io", "lochkit.runtime"),
+    "lochkit.dhcp": ("lochkit.errors", "lochkit.etcd", "lochkit.io", "lochkit.runtime"),
     "lochkit.commands": (
+        "lochkit.dhcp",
         "lochkit.errors",
         "lochkit.etcd",
         "lochkit.etcd_options",
@@ -82,9 +91,11 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "lochkit.runtime",
     ),
     "lochkit.cli_options": ("lochkit.options",),
+    "lochkit.cli_command": ("lochkit.cli_options", "lochkit.options"),
     "lochkit.completion": (),
     "lochkit.cli": (
         "lochkit.__version__",
+        "lochkit.cli_command",
         "lochkit.cli_options",
         "lochkit.completion",
         "lochkit.config",
@@ -95,7 +106,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "lochkit.__main__": ("lochkit.cli", "lochkit.errors", "lochkit.logs"),
 }
 
-KNOW_CLICK = ("lochkit.cli", "lochkit.cli_options", "lochkit.completion")
+KNOW_CLICK = ("lochkit.cli", "lochkit.cli_command", "lochkit.cli_options", "lochkit.completion")
 
 
 class Module(NamedTuple):

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -147,3 +147,13 @@ def test_setting_up_twice_logs_once() -> None:
     stream = io.StringIO()
     logs.setup(stream=stream, environ={})
     assert written(stream, {}).count("large") == 1
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "WARNING"), ("debug", "DEBUG")])
+def test_a_default_level_gives_way_to_a_chosen_one(
+    chosen: Literal["debug"] | None, expected: str
+) -> None:
+    logs.setup(logs.LogOptions(level=chosen))
+    logs.default_level("warning")
+    assert logging.getLevelName(logging.getLogger().level) == expected
+    logs.setup()

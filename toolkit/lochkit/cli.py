@@ -26,10 +26,10 @@ from typing import Any, Final, NamedTuple
 import asyncclick as click
 
 from . import __version__, logs
+from .cli_command import LazyCommand
 from .cli_options import (
     CONTEXT_SETTINGS,
     ENV_PREFIX,
-    LazyCommand,
     collect,
     default_map,
     parameters,

@@ -2,23 +2,28 @@
 
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from functools import partial
-from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncclick as click
 from asyncclick.core import ParameterSource
 
-from .options import OptionField, Subcommand, option_fields, shared_fields
+from .options import OptionField, option_fields, shared_fields
 
-__all__ = ["CONTEXT_SETTINGS", "ENV_PREFIX", "LazyCommand", "collect", "parameters"]
+__all__ = [
+    "CONTEXT_SETTINGS",
+    "ENV_PREFIX",
+    "Family",
+    "collect",
+    "default_map",
+    "parameters",
+    "upper",
+]
 
 ENV_PREFIX: Final = "LOCHKIT"
 CONTEXT_SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"]}
-
-Action = Callable[[], Awaitable[int | None]]
 
 
 class SectionedOption(click.Option):
@@ -55,8 +60,18 @@ class Separated(click.ParamType[tuple[str, ...]]):
         return tuple(item.strip() for item in value.split(self._separator))
 
 
+class Family(NamedTuple):
+    """The subcommand that a mode belongs to: its name, and what it reads itself."""
+
+    name: str
+    options: type[Any]
+
+
 def parameters(
-    cls: type[Any], command: str | None = None, prefix: str = ""
+    cls: type[Any],
+    command: str | None = None,
+    prefix: str = "",
+    family: Family | None = None,
 ) -> list[click.Parameter]:
     """Return the parameters of an options class, those of its shared classes last.
 
@@ -65,10 +80,15 @@ def parameters(
         command: the subcommand, which names its variables LOCHKIT_COMMAND_OPTION; None for options
             of lochkit itself, which are LOCHKIT_OPTION.
         prefix: of the parameters' names inside asyncclick.
+        family: of a mode: what both have in common has the variables of the subcommand.
     """
-    found = [_parameter(field, command, prefix) for field in option_fields(cls)]
+    common = {field.name for field in option_fields(family.options)} if family else set()
+    found = [
+        _parameter(field, family.name if family and field.name in common else command, prefix)
+        for field in option_fields(cls)
+    ]
     for name, _, shared_cls in shared_fields(cls):
-        found += parameters(shared_cls, command, f"{name}__")
+        found += parameters(shared_cls, family.name if family else command, f"{name}__")
     return found
 
 
@@ -102,82 +122,9 @@ def default_map(cls: type[Any], own: str, document: Mapping[str, Mapping[str, An
     return values
 
 
-class LazyCommand(click.Command):
-    """A subcommand whose module is imported when the subcommand is named, not to list it.
-
-    Invoking it returns the work to do, and does none: so no error of the work passes through
-    asyncclick, which would take it for its own (EPIPE, for one, as a closed stdout).
-
-    Args:
-        name: of the subcommand and of its table in the configuration file.
-        module: exports ``SUBCOMMAND``.
-        short_help: one line.
-    """
-
-    def __init__(self, name: str, module: str, short_help: str) -> None:
-        super().__init__(name, short_help=short_help, context_settings=CONTEXT_SETTINGS)
-        self._module = module
-
-    def load(self) -> Subcommand[Any]:
-        """Import the module, and return what it declares."""
-        subcommand = import_module(self._module).SUBCOMMAND
-        assert isinstance(subcommand, Subcommand)
-        return subcommand
-
-    async def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
-        """Import the module, then parse ``args``; the file's values are found on the parent."""
-        assert self.name is not None
-        subcommand = self.load()
-        self.params = parameters(subcommand.options, self.name)
-        self.help = subcommand.help
-        self.epilog = "\n\n".join(filter(None, (subcommand.epilog, _names_epilog(self.name))))
-        self.allow_interspersed_args = not any(isinstance(p, click.Argument) for p in self.params)
-        self.callback = click.pass_context(_prepare(subcommand))
-        if parent is not None and isinstance(parent.obj, Mapping):
-            extra["default_map"] = default_map(subcommand.options, self.name, parent.obj)
-        return await super().make_context(info_name, args, parent, **extra)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options below their headings."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            if isinstance(param, click.Argument):
-                row = (param.make_metavar(ctx), getattr(param, "text", ""))
-                sections.setdefault("Arguments", []).append(row)
-            elif (record := param.get_help_record(ctx)) is not None:
-                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
-        for heading in sorted(sections, key=lambda name: (name != "Arguments", name != "Options")):
-            with formatter.section(heading):
-                formatter.write_dl(sections[heading])
-
-
-def _prepare(subcommand: Subcommand[Any]) -> Callable[..., Action]:
-    def prepare(ctx: click.Context, **_: Any) -> Action:
-        return partial(subcommand.run, collect(ctx, subcommand.options))
-
-    return prepare
-
-
-def _names_epilog(name: str) -> str:
-    variables = f"{ENV_PREFIX}_{_upper(name)}"
-    return (
-        f"Every option can also be given in the environment, as {variables}_ and its long name in"
-        f" capitals with _ for -, or by that name in the table [{name}] of the configuration file"
-        f" (lochkit --config). The connection's may leave out {_upper(name)}_, and are in its"
-        " table [etcd], where --etcd is called endpoints. The command line goes before the"
-        " environment, and that before the file."
-    )
-
-
 def _parameter(field: OptionField, command: str | None, prefix: str) -> click.Parameter:
     facts = field.option
-    variables = [f"{ENV_PREFIX}_{_upper(command)}_{field.env_name}"] if command else []
+    variables = [f"{ENV_PREFIX}_{upper(command)}_{field.env_name}"] if command else []
     if prefix or not command:
         variables.append(f"{ENV_PREFIX}_{field.env_name}")
     common: dict[str, Any] = {
@@ -241,5 +188,6 @@ def _checked(field: OptionField, ctx: click.Context, param: click.Parameter, val
     return field.type(value) if field.choices and isinstance(field.type, type) else value
 
 
-def _upper(name: str) -> str:
+def upper(name: str) -> str:
+    """The name as a part of a variable's."""
     return name.replace("-", "_").upper()

@@ -40,6 +40,7 @@ class EtcdOptions:
 
     endpoints: tuple[str, ...] = option(
         "--etcd",
+        "-e",
         default=(DEFAULT_ENDPOINT,),
         metavar="URL[,URL...]",
         separator=",",

@@ -14,7 +14,15 @@ from typing import Any, Final, Literal, TextIO
 
 from .options import option
 
-__all__ = ["JsonFormatter", "LogOptions", "TextFormatter", "facts_of", "is_journal", "setup"]
+__all__ = [
+    "JsonFormatter",
+    "LogOptions",
+    "TextFormatter",
+    "default_level",
+    "facts_of",
+    "is_journal",
+    "setup",
+]
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -32,7 +40,12 @@ _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(1
 class LogOptions:
     """The options of the table ``[log]``."""
 
-    level: Level = option("--log-level", default="info", help="Least important level to log.")
+    level: Level | None = option(
+        "--log-level",
+        default=None,
+        default_text="info; of some subcommands warning",
+        help="Least important level to log.",
+    )
     format: Literal["text", "json"] = option(
         "--log-format", default="text", help="Lines for people or one JSON object per line."
     )
@@ -102,6 +115,12 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(facts_of(record) | fields, default=_plain)
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """What `setup` installs; it remembers whether the operator has chosen a level."""
+
+    level_was_chosen = False
+
+
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Return whether ``stream`` is the connection to journald that ``JOURNAL_STREAM`` names."""
     named = environ.get("JOURNAL_STREAM", "")
@@ -135,9 +154,17 @@ def setup(
     else:
         colour = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         formatter = TextFormatter(timestamps=not journal, colour=colour, priorities=journal)
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
+    handler.level_was_chosen = options.level is not None
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=options.level.upper(), force=True)
+    logging.basicConfig(handlers=[handler], level=(options.level or "info").upper(), force=True)
+
+
+def default_level(level: str) -> None:
+    """Log from `level` on, unless the operator has named one."""
+    root = logging.getLogger()
+    if not any(isinstance(one, _Handler) and one.level_was_chosen for one in root.handlers):
+        root.setLevel(level.upper())
 
 
 def _instant(record: logging.LogRecord) -> str:

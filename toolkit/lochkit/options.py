@@ -13,10 +13,11 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, Generic, Literal, TypeVar
 
 __all__ = [
+    "Mode",
     "Option",
     "OptionField",
     "Subcommand",
@@ -241,9 +242,28 @@ class Subcommand(Generic[OptionsT]):
         help: what ``lochkit SUB --help`` says first; paragraphs separated by an empty line, and one
             that begins with a line of only ``\\b`` keeps its line breaks.
         epilog: what it says last.
+        modes: other things it does, ``lochkit SUB MODE``; see `Mode`.
     """
 
     options: type[OptionsT]
     run: Callable[[OptionsT], Awaitable[int | None]]
     help: str
     epilog: str = ""
+    modes: Mapping[str, "Mode"] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """Another thing that a subcommand does, under a word of its own: ``lochkit dhcp render``.
+
+    Its module exports a ``SUBCOMMAND`` as well. Options that it has in common with the subcommand
+    are given in the same variables and the same table of the configuration file; those that are its
+    own on the command line, or as LOCHKIT_SUB_MODE_OPTION.
+
+    Attributes:
+        module: its module.
+        short_help: one line.
+    """
+
+    module: str
+    short_help: str

@@ -454,6 +454,22 @@ async def test_a_resync_finds_what_no_watch_has_told(
     assert rig.store.lists == 6  # and nothing is sent while nothing differs
 
 
+async def test_a_resync_that_is_asked_for(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    rig = Rig(nursery)
+    rig.follower.resync()  # before anything is known: the first list is one
+    rig.store.put(b"1")
+    await rig.start()
+    await rig.value()
+    assert rig.store.lists == 1
+    rig.store.values[-1] = (2, b"changed behind our back")
+    rig.follower.resync()
+    assert await rig.value() == b"changed behind our back"
+    await trio.sleep(450)
+    assert rig.store.lists == 2
+
+
 async def test_cuts_do_not_put_off_a_resync(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -220,6 +220,19 @@ def test_what_is_not_wanted_moves_on_and_is_not_told() -> None:
     assert list(step.changes) == [b"/z/1"]
 
 
+def test_keys_of_no_interest_are_neither_listed_nor_told_nor_remembered() -> None:
+    resume = Resume((ALL,), select=lambda key: key.endswith(b"1"))
+    step = resume.listed(header(), 5, [KeyValue(key=b"/a/1"), KeyValue(key=b"/a/2")])
+    assert step is not None
+    assert list(step.changes) == [b"/a/1"]
+    resume.opened(header())
+    [step] = resume.received(said(put(b"/a/2", 6), put(b"/b/1", 7)))
+    assert (step.revision, list(step.changes)) == (7, [b"/b/1"])
+    assert resume.received(said(put(b"/a/2", 8), delete(b"/a/2", 9))) == []
+    assert resume.start == 10
+    assert resume.listed(header(9), 9, [KeyValue(key=b"/a/1"), put(b"/b/1", 7).kv]) is None
+
+
 def test_the_resume_point_is_the_last_events_and_a_notices_but_not_everyones() -> None:
     resume = opened()
     resume.received(said(put(b"/a", 6), at=50))

@@ -69,6 +69,7 @@ class Follower:
         ranges: what to follow.
         sink: where steps go; borrowed. A slow receiver slows down the store, not us.
         per_revision: one step for each revision (see `Resume`).
+        select: which keys of the ranges are of interest (see `Resume`).
         resync_interval: seconds after which everything is listed anew and compared, 0 for never.
         backoff: between attempts. A watch that stood for its `reset_after` seconds makes up for the
             failures before it; one that ends sooner is one failure more.
@@ -88,6 +89,7 @@ class Follower:
         sink: trio.abc.SendChannel[Step],
         *,
         per_revision: bool = False,
+        select: Callable[[bytes], bool] | None = None,
         resync_interval: float = 0.0,
         backoff: Backoff | None = None,
         jitter: Callable[[], float] = random.random,
@@ -102,7 +104,8 @@ class Follower:
         self._jitter = jitter
         self._on_outage = on_outage
         self._per_revision = per_revision
-        self._resume = Resume(ranges, per_revision=per_revision)
+        self._resume = Resume(ranges, per_revision=per_revision, select=select)
+        self._watching = trio.CancelScope()
         self._unsent: deque[Step] = deque()
         self._away_since: float | None = None
         self._stood_since: float | None = None
@@ -110,6 +113,11 @@ class Follower:
         self._failures = 0
         self.connected = False
         self.last_error: EtcdError | None = None
+
+    def resync(self) -> None:
+        """List everything anew and compare, soon."""
+        self._resync_at = -inf
+        self._watching.cancel()
 
     @property
     def name(self) -> str:
@@ -181,7 +189,7 @@ class Follower:
             if resume.phase is not Phase.OPEN:
                 raise _Replaced
             self._reached()
-            with trio.CancelScope(deadline=self._resync_at):
+            with trio.CancelScope(deadline=self._resync_at) as self._watching:
                 await self._receive(watch)
                 raise _Replaced
         resume.resync()
@@ -219,8 +227,8 @@ class Follower:
             newest, revision = listing, listing.revision
             kvs += listing.kvs
         assert newest is not None  # there is at least one range
-        if self._resync_interval:
-            self._resync_at = trio.current_time() + self._resync_interval
+        every = self._resync_interval
+        self._resync_at = trio.current_time() + every if every else inf
         step = self._resume.listed(newest.header, revision, kvs)
         if step is not None:
             self._unsent.append(step)

@@ -30,7 +30,7 @@ id, or a lower revision or raft term than before. Lower numbers alone may mean j
 lags behind the one before it; hence ``VERIFY``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from .fragments import FragmentJoiner
@@ -57,6 +57,7 @@ class Resume:
         ranges: what to follow; at least one.
         per_revision: make one step of each revision, instead of one of each response (which holds
             one or more whole revisions).
+        select: which keys of the ranges are of interest; the others are not even remembered.
 
     Attributes:
         phase: what is to be done next.
@@ -64,7 +65,14 @@ class Resume:
         watched: the one range that covers all of `ranges`.
     """
 
-    def __init__(self, ranges: Sequence[KeyRange], *, per_revision: bool = False) -> None:
+    def __init__(
+        self,
+        ranges: Sequence[KeyRange],
+        *,
+        per_revision: bool = False,
+        select: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        self._select = select
         self.watched = envelope(ranges)
         self._ranges = tuple(dict.fromkeys(ranges))
         self._per_revision = per_revision
@@ -90,7 +98,11 @@ class Resume:
         """All keys of the ranges at `revision`; the step from what was known, None when nothing
         changed."""
         first = not self.knows
-        fresh = {kv.key: kv for kv in kvs}
+        select = self._select
+        if select is None:
+            fresh = {kv.key: kv for kv in kvs}
+        else:
+            fresh = {kv.key: kv for kv in kvs if select(kv.key)}
         changes = None if first else _difference(self._entries, fresh)
         self._entries = fresh
         self._cluster_id, self._raft_term = header.cluster_id, header.raft_term
@@ -157,7 +169,7 @@ class Resume:
         return header.revision < self._resume_from or header.raft_term < self._raft_term
 
     def _apply(self, events: Sequence[Event]) -> list[Step]:
-        entries, ranges = self._entries, self._ranges
+        entries, ranges, select = self._entries, self._ranges, self._select
         applied = self.revision
         changes: dict[bytes, KeyChange] = {}
         for kind, kv, _ in events:
@@ -168,6 +180,8 @@ class Resume:
                 if wanted.contains(key):
                     break
             else:
+                continue
+            if select is not None and not select(key):
                 continue
             old = entries.get(key)
             if kind == EventType.DELETE:

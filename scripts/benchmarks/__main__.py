@@ -5,20 +5,22 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from .dhcp_bench import bench_dhcp
 from .etcd_bench import bench_etcd
 from .etcdwatch_bench import bench_etcdwatch
+
+BENCHMARKS = {"etcd": bench_etcd, "etcdwatch": bench_etcdwatch, "dhcp": bench_dhcp}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one benchmark, print its tables and verdicts."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("what", choices=["etcd", "etcdwatch"])
+    parser.add_argument("what", choices=list(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default 3)")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a figure is missed")
     options = parser.parse_args(argv)
-    bench = bench_etcd if options.what == "etcd" else bench_etcdwatch
-    numbers, figures = bench(options.rounds)
+    numbers, figures = BENCHMARKS[options.what](options.rounds)
     print()
     for figure in figures:
         print(figure)

@@ -1,0 +1,208 @@
+"""The directory that holds the generations: what is there, and what is left of who was killed."""
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ..errors import LochkitError
+from .durable import replace_link, sync_directory
+from .faults import telling
+from .generation import (
+    NOTE,
+    FileState,
+    Generation,
+    Staged,
+    decode_note,
+    generation_name,
+    number_in,
+    too_old,
+)
+from .placement import CURRENT
+
+__all__ = ["GOOD", "STAGE", "Shelf", "remove", "states", "torn"]
+
+log = logging.getLogger(__name__)
+
+GOOD: Final = "good"
+"""Name of the link to the last good generation."""
+
+STAGE: Final = "stage-"
+"""What the name of a directory begins with whose set is not complete, or was never in force."""
+
+
+class Shelf:
+    """The generations in a directory. Only who has its lock may change it.
+
+    Args:
+        path: of the directory; its real path.
+
+    Attributes:
+        path: as given.
+        generations: all that can be read, by number.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.generations: dict[int, Generation] = {}
+        self._newest = -1  # of all there are, readable or not
+
+    def scan(self) -> None:
+        """Find the generations, and remove what a killed process had begun.
+
+        Raises:
+            InstallError: the directory can not be read.
+        """
+        with telling("can not read", self.path), os.scandir(self.path) as entries:
+            names = sorted(entry.name for entry in entries)
+        self.generations.clear()
+        for name in names:
+            path = self.path / name
+            if name.startswith((STAGE, f".{CURRENT}.lochkit-", f".{GOOD}.lochkit-")):
+                remove(path)
+            elif (number := number_in(name)) is not None:
+                self._newest = max(self._newest, number)
+                if found := _read(path):
+                    self.generations[number] = found
+
+    def link(self, name: str) -> str | None:
+        """What a link in the directory says; None when there is none."""
+        try:
+            return os.readlink(self.path / name)
+        except OSError:
+            return None
+
+    def led_to(self, link: str) -> Generation | None:
+        """The generation that a link leads to; None when it leads to none that can be read."""
+        name = self.link(link)
+        number = None if name is None else number_in(name)
+        found = None if number is None else self.generations.get(number)
+        return found if found is not None and found.path.name == name else None
+
+    def lead(self, link: str, generation: Generation) -> None:
+        """Let a link lead to a generation; not synced.
+
+        Raises:
+            InstallError: it could not be done.
+        """
+        replace_link(self.path / link, generation.path.name)
+
+    def put_back(self, link: str, said: str | None) -> None:
+        """Let a link say again what it said, as far as the disk lets us."""
+        try:
+            if self.link(link) == said:
+                return
+            if said is None:
+                (self.path / link).unlink(missing_ok=True)
+            else:
+                replace_link(self.path / link, said)
+        except (OSError, LochkitError) as exc:
+            log.warning("can not put %s back: %s", self.path / link, exc)
+
+    def newest_whole(self) -> Generation | None:
+        """The newest generation of which nothing is missing."""
+        newest_first = (self.generations[number] for number in sorted(self.generations)[::-1])
+        return next((found for found in newest_first if not torn(found)), None)
+
+    def new_stage(self) -> Path:
+        """Make an empty directory for a set that is to become a generation.
+
+        Raises:
+            InstallError: it could not be done.
+        """
+        path = self.path / f"{STAGE}{secrets.token_hex(6)}"
+        with telling("can not create", path):
+            path.mkdir()
+            path.chmod(0o755)
+        return path
+
+    def take(self, staged: Staged) -> Generation:
+        """Make a staged set a generation; it has another path then. Not synced.
+
+        Raises:
+            InstallError: it could not be done, and is staged still.
+        """
+        # Number 0 is for what was there before us.
+        number = max(self._newest + 1, 0 if staged.adopted else 1)
+        path = self.path / generation_name(number, staged.path.name.removeprefix(STAGE))
+        with telling("can not create", path):
+            staged.path.rename(path)
+        self._newest = number
+        generation = Generation(
+            number=number,
+            path=path,
+            files=staged.states,
+            manifest=staged.manifest,
+            adopted=staged.adopted,
+        )
+        self.generations[number] = generation
+        return generation
+
+    def give_back(self, generation: Generation, staged: Staged) -> None:
+        """Undo `take`, as far as the disk lets us."""
+        self.generations.pop(generation.number, None)
+        try:
+            generation.path.rename(staged.path)
+        except OSError as exc:
+            log.warning("can not rename %s: %s", generation.path, exc)
+
+    def prune(self, keep: int, *needed: Generation | None) -> None:
+        """Remove old generations; one that resists is tried again next time."""
+        numbers = {generation.number for generation in needed if generation is not None}
+        for number in too_old(self.generations, keep, numbers):
+            if remove(self.generations[number].path):
+                del self.generations[number]
+
+    def sync(self) -> None:
+        """Write the names in the directory to the disk.
+
+        Raises:
+            InstallError: it could not be done.
+        """
+        sync_directory(self.path)
+
+
+def _read(path: Path) -> Generation | None:
+    try:
+        return decode_note(path, (path / NOTE).read_bytes())
+    except (OSError, ValueError) as exc:
+        log.warning("generation %s can not be used: %s", path, exc)
+        return None
+
+
+def states(generation: Generation) -> Iterator[tuple[str, FileState, FileState | None]]:
+    """Yield name, state as written and state as it is now of each file; None is missing."""
+    for name, written in generation.files.items():
+        try:
+            yield name, written, FileState.of((generation.path / name).stat(follow_symlinks=False))
+        except OSError:
+            yield name, written, None
+
+
+def torn(generation: Generation) -> str | None:
+    """Which of its files is not all there, as after a loss of power; None when all are.
+
+    A file that somebody has changed since is not torn.
+    """
+    for name, written, found in states(generation):
+        if found is None:
+            return name
+        if found.size != written.size and found.mtime_ns <= written.mtime_ns:
+            return name
+    return None
+
+
+def remove(path: Path) -> bool:
+    """Remove a file, a link, or a directory with all that is in it; whether it is gone."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as exc:
+        log.warning("can not remove %s: %s", path, exc)
+        return False
+    return True

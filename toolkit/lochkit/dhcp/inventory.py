@@ -1,0 +1,251 @@
+"""What is in etcd, made into what is to be served. Pure.
+
+The inventory takes in changes of keys and tells what is different in the end: each change costs
+what it touches, that of a subnet as much as there are guests in it. It keeps no values: only the
+checked hosts, and why the others are none. What comes out depends on the present objects alone.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from ..etcd.messages import KeyValue
+from ..etcd.model import KeyChange
+from .claims import GROUPS, Claims
+from .judge import Candidate, Place, candidate_of, judge_guest, judge_hypervisor, judge_subnet
+from .layout import Layout, ObjectKind
+from .model import Group, Host, Problem, Reason, Subnet, Update
+from .values import quote
+
+__all__ = ["Inventory"]
+
+_HYPERVISORS: Final = GROUPS.index(Group.HYPERVISORS)
+_GUESTS: Final = GROUPS.index(Group.GUESTS)
+
+
+class Inventory:
+    """All objects of a cluster that DHCP is about.
+
+    Args:
+        layout: where they are; keys of anything else are ignored.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._claims = Claims()
+        self._places: dict[str, Place] = {}
+        self._subnets: dict[str, Subnet] = {}
+        # Guests by the subnet they name, whether it is there or not; dicts are smaller than sets.
+        self._members: dict[str, dict[str, None]] = {}
+        # Guests that their subnet does not take, and the revision that created each.
+        self._waiting: dict[str, tuple[Candidate, int]] = {}
+        # Objects that are wrong in themselves.
+        self._faulty: dict[ObjectKind, set[str]] = {kind: set() for kind in ObjectKind}
+        self._problems: dict[str, Problem] = {}
+        self._problems_before: dict[str, Problem | None] = {}
+        self._subnets_before: dict[str, Subnet | None] = {}
+        # Subnets that are not what they were: their guests are judged anew.
+        self._stirred: dict[str, None] = {}
+
+    @property
+    def problems(self) -> Mapping[str, Problem]:
+        """Why objects are not served, by etcd key, unplaced guests included; a live view."""
+        return MappingProxyType(self._problems)
+
+    @property
+    def subnets(self) -> Mapping[str, Subnet]:
+        """The subnet objects that are right, by id; a live view."""
+        return MappingProxyType(self._subnets)
+
+    def served(self, group: Group) -> Mapping[str, Host]:
+        """Return the hosts of a group that are served, by id; a live view."""
+        return MappingProxyType(self._claims.served[GROUPS.index(group)])
+
+    def hosts(self, group: Group) -> int:
+        """How many hosts of a group are served."""
+        return len(self._claims.served[GROUPS.index(group)])
+
+    def objects(self) -> dict[ObjectKind, int]:
+        """How many objects of each kind there are, right or wrong."""
+        claims = self._claims
+        right = {
+            ObjectKind.HYPERVISORS: len(claims.served[_HYPERVISORS]) + claims.losing(_HYPERVISORS),
+            ObjectKind.GUESTS: (
+                len(claims.served[_GUESTS]) + claims.losing(_GUESTS) + len(self._waiting)
+            ),
+            ObjectKind.SUBNETS: len(self._places),
+        }
+        return {kind: right[kind] + len(self._faulty[kind]) for kind in ObjectKind}
+
+    def apply(self, changes: Mapping[bytes, KeyChange]) -> Update:
+        """Take in changes.
+
+        Args:
+            changes: net changes of keys, from the state that this is of. Only what is new in them
+                is looked at: to apply some twice does nothing.
+
+        Returns:
+            What is different, without anything that is as it was.
+        """
+        split = self._layout.split
+        guests: list[tuple[str, KeyValue | None]] = []
+        for key, (_, _, new) in changes.items():
+            found = split(key)
+            if found is None:
+                continue
+            kind, path_id = found
+            if kind is ObjectKind.GUESTS:
+                guests.append((path_id, new))
+            elif kind is ObjectKind.HYPERVISORS:
+                self._hypervisor(path_id, new)
+            else:
+                self._subnet(path_id, new)
+        for path_id, new in guests:  # after the subnets, so that each is judged once
+            self._guest(path_id, new)
+        self._judge_members()
+        for (place, host_id), problem in self._claims.settle().items():
+            self._blame(self._layout.key(GROUPS[place], host_id), problem)
+        return self._update()
+
+    def _hypervisor(self, path_id: str, new: KeyValue | None) -> None:
+        verdict = None if new is None else judge_hypervisor(path_id, new.value)
+        if new is None or not isinstance(verdict, Host):
+            self._claims.withdraw(_HYPERVISORS, path_id)
+            self._fault(ObjectKind.HYPERVISORS, path_id, _problem(verdict))
+            return
+        self._faulty[ObjectKind.HYPERVISORS].discard(path_id)
+        self._offer(_HYPERVISORS, verdict, new.create_revision)
+
+    def _subnet(self, path_id: str, new: KeyValue | None) -> None:
+        verdict = None if new is None else judge_subnet(path_id, new.value)
+        place = verdict if isinstance(verdict, Place) else None
+        before = self._places.get(path_id)
+        problem = _problem(verdict)
+        key = self._layout.key(ObjectKind.SUBNETS, path_id)
+        if place != before or problem != self._problems.get(key):
+            self._stirred[path_id] = None
+        if place != before:
+            self._subnets_before.setdefault(path_id, before.subnet if before else None)
+            if place is None:
+                del self._places[path_id], self._subnets[path_id]
+            else:
+                self._places[path_id] = place
+                self._subnets[path_id] = place.subnet
+        self._fault(ObjectKind.SUBNETS, path_id, problem)
+
+    def _guest(self, path_id: str, new: KeyValue | None) -> None:
+        verdict = None if new is None else judge_guest(path_id, new.value)
+        if new is not None and isinstance(verdict, Candidate):
+            self._faulty[ObjectKind.GUESTS].discard(path_id)
+            self._seat(verdict, new.create_revision)
+            return
+        self._leave(path_id, None)
+        self._claims.withdraw(_GUESTS, path_id)
+        self._waiting.pop(path_id, None)
+        self._fault(ObjectKind.GUESTS, path_id, _problem(verdict))
+
+    def _fault(self, kind: ObjectKind, path_id: str, problem: Problem | None) -> None:
+        """Note that an object is wrong in itself, or that it is right or gone."""
+        if problem is None:
+            self._faulty[kind].discard(path_id)
+        else:
+            self._faulty[kind].add(path_id)
+        self._blame(self._layout.key(kind, path_id), problem)
+
+    def _seat(self, guest: Candidate, created: int) -> None:
+        """Put a guest into its subnet, if there is room for it."""
+        guest_id, subnet_id = guest.id, guest.subnet
+        self._leave(guest_id, subnet_id)
+        members = self._members.get(subnet_id)
+        if members is None:
+            members = self._members[subnet_id] = {}
+        members[guest_id] = None
+        place = self._places.get(subnet_id)
+        outcome = self._no_place(subnet_id) if place is None else place.take(guest)
+        if isinstance(outcome, Host):
+            self._waiting.pop(guest_id, None)
+            self._offer(_GUESTS, outcome, created)
+        else:
+            self._claims.withdraw(_GUESTS, guest_id)
+            self._waiting[guest_id] = guest, created
+            self._blame(self._layout.key(ObjectKind.GUESTS, guest_id), outcome)
+
+    def _leave(self, guest_id: str, subnet_id: str | None) -> None:
+        """Take a guest out of the subnet it was in, unless that is this one."""
+        host = self._claims.get(_GUESTS, guest_id)
+        if host is not None:
+            before = host.subnet.id
+        elif guest_id in self._waiting:
+            before = self._waiting[guest_id][0].subnet
+        else:
+            return
+        if before is not None and before != subnet_id:
+            members = self._members[before]
+            del members[guest_id]
+            if not members:
+                del self._members[before]
+
+    def _no_place(self, subnet_id: str) -> Problem:
+        fault = self._problems.get(self._layout.key(ObjectKind.SUBNETS, subnet_id))
+        if fault is None:
+            text = f"there is no subnet {quote(subnet_id)}"
+        else:
+            text = f"its subnet {subnet_id} is left out itself: {fault.reason.value}"
+        return Problem(Reason.UNKNOWN_SUBNET, text)
+
+    def _offer(self, place: int, host: Host, created: int) -> None:
+        self._claims.offer(place, host, created)
+        if self._problems and host.id in self._claims.served[place]:
+            self._blame(self._layout.key(GROUPS[place], host.id), None)
+
+    def _judge_members(self) -> None:
+        """Judge anew the guests of the subnets that have changed."""
+        claims = self._claims
+        for subnet_id in self._stirred:
+            place = self._places.get(subnet_id)
+            for guest_id in tuple(self._members.get(subnet_id, ())):
+                host = claims.get(_GUESTS, guest_id)
+                if host is None:
+                    guest, created = self._waiting[guest_id]
+                elif place is not None and host.subnet == place.subnet:
+                    continue  # it came with this very change
+                else:
+                    guest, created = candidate_of(host), claims.rank(_GUESTS, guest_id)[0]
+                self._seat(guest, created)
+        self._stirred = {}
+
+    def _blame(self, key: str, problem: Problem | None) -> None:
+        """Set why an object is not served; None for one that is, or that is gone."""
+        before = self._problems.get(key)
+        if before == problem:
+            return
+        self._problems_before.setdefault(key, before)
+        if problem is None:
+            del self._problems[key]
+        else:
+            self._problems[key] = problem
+
+    def _update(self) -> Update:
+        hypervisors, guests = self._claims.take_changes()
+        problems, self._problems_before = self._problems_before, {}
+        subnets, self._subnets_before = self._subnets_before, {}
+        return Update(
+            hypervisors=hypervisors,
+            guests=guests,
+            subnets=_different(subnets, self._subnets),
+            problems=_different(problems, self._problems),
+        )
+
+
+_VALUE = TypeVar("_VALUE")
+
+
+def _problem(verdict: object) -> Problem | None:
+    return verdict if isinstance(verdict, Problem) else None
+
+
+def _different(
+    before: Mapping[str, _VALUE | None], now: Mapping[str, _VALUE]
+) -> dict[str, _VALUE | None]:
+    """Return what each of some things is now, leaving out those that are as before."""
+    return {key: now.get(key) for key, old in before.items() if now.get(key) != old}

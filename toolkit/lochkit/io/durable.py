@@ -1,5 +1,6 @@
 """Files that are on the disk when the call returns, and never half there under their own name."""
 
+import logging
 import os
 import secrets
 import stat
@@ -15,6 +16,7 @@ __all__ = [
     "access_of",
     "chunks",
     "count",
+    "forget",
     "holds",
     "random_name",
     "replace_file",
@@ -23,6 +25,8 @@ __all__ = [
     "sync_file",
     "write_new",
 ]
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 1024
 """Pieces handed to the kernel in one call: IOV_MAX on Linux."""
@@ -93,7 +97,7 @@ def write_new(
                 os.fsync(fd)
             return os.fstat(fd)
         except BaseException:
-            path.unlink(missing_ok=True)
+            forget(path)
             raise
         finally:
             os.close(fd)
@@ -143,6 +147,16 @@ def _after(pieces: Sequence[bytes], skipped: int) -> list[bytes]:
     return []
 
 
+def forget(path: Path) -> bool:
+    """Remove a file or link that is of no use any more; whether it is gone. Never raises."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:
+        log.warning("can not remove %s: %s", path, exc)
+        return False
+    return True
+
+
 def sync_file(path: Path) -> None:
     """Write a file's content to the disk.
 
@@ -190,7 +204,7 @@ def replace_file(path: Path, pieces: Iterable[bytes], mode: int = 0o644) -> None
         with telling("can not replace", path):
             temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        forget(temporary)
         raise
     sync_directory(path.parent)
 
@@ -209,7 +223,7 @@ def replace_link(path: Path, destination: str) -> None:
         with telling("can not replace", path):
             temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        forget(temporary)
         raise
 
 

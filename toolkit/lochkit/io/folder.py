@@ -8,13 +8,13 @@ import ctypes
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import ConfigError, LochkitError
-from .durable import Access, random_name, replace_file, write_new
+from .durable import Access, forget, random_name, replace_file, write_new
 from .faults import telling
 
 __all__ = ["FileFolder", "FolderChange"]
@@ -87,7 +87,7 @@ class FileFolder:
         foreign = []
         for name in self._names():
             if name.startswith(".") and _MARK in name:
-                _forget([self._directory / name])
+                forget(self._directory / name)
             elif not self._ours(name):
                 foreign.append(name)
             else:
@@ -178,7 +178,8 @@ class FileFolder:
                 with telling("can not sync", self._directory):
                     _sync_file_system(directory)
         except BaseException:
-            _forget(hidden.values())
+            for path in hidden.values():
+                forget(path)
             raise
         return hidden
 
@@ -197,7 +198,8 @@ class FileFolder:
                     path.replace(self._directory / name)
                 done.append(name)
         except BaseException:
-            _forget(hidden.values())
+            for path in hidden.values():
+                forget(path)
             self._revert({name: undo[name] for name in done})
             raise
 
@@ -212,15 +214,6 @@ class FileFolder:
                     replace_file(path, [content], self._mode)
             except (OSError, LochkitError) as exc:
                 log.warning("can not bring back %s: %s", path, exc)
-
-
-def _forget(paths: Iterable[Path]) -> None:
-    """Remove hidden files; one that resists is found by the next `FileFolder.sync`."""
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as exc:
-            log.warning("can not remove %s: %s", path, exc)
 
 
 def _sync_file_system(fd: int) -> None:

@@ -87,8 +87,8 @@ class GenerationStore:
     def open(self) -> None:
         """Take the store's lock, look at what is there, and clear up after whoever was killed.
 
-        When the generation in force is torn, as after a loss of power, the newest whole one is put
-        in its place.
+        When the generation in force is torn, as after a loss of power, the last good one is put in
+        its place, or else the newest one that is whole.
 
         Raises:
             LockHeld: another process has the store open.
@@ -126,7 +126,7 @@ class GenerationStore:
         what = "its note" if self._current is None else torn(self._current)
         if what is None:
             return
-        whole = self._shelf.newest_whole()
+        whole = self._shelf.whole(self._good)
         log.warning(
             "the installed generation is damaged: %s is not all there",
             what,
@@ -195,10 +195,7 @@ class GenerationStore:
         try:
             return self._stage(contents, manifest)
         except InstallError as exc:
-            before = len(self._shelf.generations)
-            if exc.errno in _FULL:
-                self._shelf.prune(1, self._current, self._good)
-            if len(self._shelf.generations) == before:
+            if exc.errno not in _FULL or not self._shelf.prune(1, self._current, self._good):
                 raise
             log.warning("removed old generations to make room: %s", exc)
             return self._stage(contents, manifest)
@@ -267,15 +264,15 @@ class GenerationStore:
         return generation
 
     def _put_in_force(self, generation: Generation) -> None:
-        """Let `current` lead to it; when the disk does not take that, to where it led before."""
         before = self._shelf.link(CURRENT)
         self._shelf.sync()  # the generation must be there before the link to it is
+        self._shelf.lead(CURRENT, generation)
         try:
-            self._shelf.lead(CURRENT, generation)
             self._shelf.sync()
-        except BaseException:
-            self._shelf.put_back(CURRENT, before)
-            raise
+        except InstallError as exc:
+            if self._shelf.put_back(CURRENT, before):
+                raise
+            log.warning("installed, but a loss of power may undo it: %s", exc)
         self._current = generation
 
     def _adopt(self, *needed: Generation) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import LochkitError
-from .durable import replace_link, sync_directory
+from .durable import forget, replace_link, sync_directory
 from .faults import telling
 from .generation import (
     NOTE,
@@ -48,7 +48,8 @@ class Shelf:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.generations: dict[int, Generation] = {}
-        self._newest = -1  # of all there are, readable or not
+        self._paths: dict[int, Path] = {}  # of all there are, readable or not
+        self._newest = -1
 
     def scan(self) -> None:
         """Find the generations, and remove what a killed process had begun.
@@ -59,21 +60,30 @@ class Shelf:
         with telling("can not read", self.path), os.scandir(self.path) as entries:
             names = sorted(entry.name for entry in entries)
         self.generations.clear()
+        self._paths.clear()
         for name in names:
             path = self.path / name
             if name.startswith((STAGE, f".{CURRENT}.lochkit-", f".{GOOD}.lochkit-")):
                 remove(path)
             elif (number := number_in(name)) is not None:
                 self._newest = max(self._newest, number)
+                self._paths[number] = path
                 if found := _read(path):
                     self.generations[number] = found
 
     def link(self, name: str) -> str | None:
-        """What a link in the directory says; None when there is none."""
-        try:
-            return os.readlink(self.path / name)
-        except OSError:
-            return None
+        """What a link in the directory says; None when there is none.
+
+        Raises:
+            InstallError: it can not be told.
+            ConfigError: it is no link.
+        """
+        path = self.path / name
+        with telling("can not read", path):
+            try:
+                return os.readlink(path)
+            except FileNotFoundError:
+                return None
 
     def led_to(self, link: str) -> Generation | None:
         """The generation that a link leads to; None when it leads to none that can be read."""
@@ -90,22 +100,27 @@ class Shelf:
         """
         replace_link(self.path / link, generation.path.name)
 
-    def put_back(self, link: str, said: str | None) -> None:
-        """Let a link say again what it said, as far as the disk lets us."""
+    def put_back(self, link: str, said: str | None) -> bool:
+        """Let a link say again what it said, if the disk lets us; whether it did."""
+        path = self.path / link
+        if said is None:
+            return forget(path)
         try:
-            if self.link(link) == said:
-                return
-            if said is None:
-                (self.path / link).unlink(missing_ok=True)
-            else:
-                replace_link(self.path / link, said)
-        except (OSError, LochkitError) as exc:
-            log.warning("can not put %s back: %s", self.path / link, exc)
+            replace_link(path, said)
+        except LochkitError as exc:
+            log.warning("%s", exc)
+            return False
+        return True
 
-    def newest_whole(self) -> Generation | None:
-        """The newest generation of which nothing is missing."""
-        newest_first = (self.generations[number] for number in sorted(self.generations)[::-1])
-        return next((found for found in newest_first if not torn(found)), None)
+    def whole(self, best: Generation | None) -> Generation | None:
+        """A generation of which nothing is missing: this one, or else the newest.
+
+        Raises:
+            InstallError: it can not be told.
+        """
+        newest_first = [self.generations[number] for number in sorted(self.generations)[::-1]]
+        ordered = newest_first if best is None else [best, *newest_first]
+        return next((found for found in ordered if not torn(found)), None)
 
     def new_stage(self) -> Path:
         """Make an empty directory for a set that is to become a generation.
@@ -138,23 +153,38 @@ class Shelf:
             manifest=staged.manifest,
             adopted=staged.adopted,
         )
-        self.generations[number] = generation
+        self.generations[number], self._paths[number] = generation, path
         return generation
 
     def give_back(self, generation: Generation, staged: Staged) -> None:
         """Undo `take`, as far as the disk lets us."""
         self.generations.pop(generation.number, None)
+        self._paths.pop(generation.number, None)
         try:
             generation.path.rename(staged.path)
         except OSError as exc:
             log.warning("can not rename %s: %s", generation.path, exc)
 
-    def prune(self, keep: int, *needed: Generation | None) -> None:
-        """Remove old generations; one that resists is tried again next time."""
+    def prune(self, keep: int, *needed: Generation | None) -> bool:
+        """Remove old generations; one that resists is tried again next time.
+
+        Returns:
+            Whether there were any.
+        """
         numbers = {generation.number for generation in needed if generation is not None}
-        for number in too_old(self.generations, keep, numbers):
-            if remove(self.generations[number].path):
-                del self.generations[number]
+        old = too_old(self._paths, keep, numbers)
+        for number in old:
+            # Under another name first: nobody is to find half a generation after a kill.
+            waste = self.path / f"{STAGE}{secrets.token_hex(6)}"
+            try:
+                self._paths[number].rename(waste)
+            except OSError as exc:
+                log.warning("can not remove %s: %s", self._paths[number], exc)
+                continue
+            self.generations.pop(number, None)
+            del self._paths[number]
+            remove(waste)
+        return bool(old)
 
     def sync(self) -> None:
         """Write the names in the directory to the disk.
@@ -166,26 +196,38 @@ class Shelf:
 
 
 def _read(path: Path) -> Generation | None:
-    try:
-        return decode_note(path, (path / NOTE).read_bytes())
-    except (OSError, ValueError) as exc:
-        log.warning("generation %s can not be used: %s", path, exc)
-        return None
+    note = path / NOTE
+    with telling("can not read", note):
+        try:
+            return decode_note(path, note.read_bytes())
+        except (FileNotFoundError, ValueError) as exc:
+            log.warning("generation %s can not be used: %s", path, exc)
+            return None
 
 
 def states(generation: Generation) -> Iterator[tuple[str, FileState, FileState | None]]:
-    """Yield name, state as written and state as it is now of each file; None is missing."""
+    """Yield name, state as written and state as it is now of each file; None is missing.
+
+    Raises:
+        InstallError: it can not be told.
+    """
     for name, written in generation.files.items():
-        try:
-            yield name, written, FileState.of((generation.path / name).stat(follow_symlinks=False))
-        except OSError:
-            yield name, written, None
+        path = generation.path / name
+        with telling("can not look at", path):
+            try:
+                found = FileState.of(path.lstat())
+            except FileNotFoundError:
+                found = None
+        yield name, written, found
 
 
 def torn(generation: Generation) -> str | None:
     """Which of its files is not all there, as after a loss of power; None when all are.
 
     A file that somebody has changed since is not torn.
+
+    Raises:
+        InstallError: it can not be told.
     """
     for name, written, found in states(generation):
         if found is None:
@@ -197,11 +239,10 @@ def torn(generation: Generation) -> str | None:
 
 def remove(path: Path) -> bool:
     """Remove a file, a link, or a directory with all that is in it; whether it is gone."""
+    if path.is_symlink() or not path.is_dir():
+        return forget(path)
     try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        shutil.rmtree(path)
     except OSError as exc:
         log.warning("can not remove %s: %s", path, exc)
         return False

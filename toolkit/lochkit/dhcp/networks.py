@@ -1,13 +1,14 @@
 """The networks that subnet objects and hosts tell of, each once, with the gateway it has. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator
-from ipaddress import ip_network
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
+from itertools import chain
 from typing import NamedTuple
 
 from .model import Host, Subnet, Update
 
-__all__ = ["Network", "Networks"]
+__all__ = ["Network", "Networks", "parse_network"]
 
 
 class Network(NamedTuple):
@@ -66,6 +67,7 @@ class Networks:
         self._hosts: dict[str, Subnet] = {}
         self._told: dict[str, _Told] = {}
         self._known: dict[str, Network] = {}
+        self._sizes: dict[int, dict[int, dict[int, str]]] = {}  # of `_by_size`, when it is known
         self.stamp = 0
 
     def __iter__(self) -> Iterator[Network]:
@@ -78,6 +80,34 @@ class Networks:
         """Return one network; None when nobody tells of it."""
         return self._known.get(network)
 
+    def around(self, address: str, others: Iterable["Network"] = ()) -> str | None:
+        """Return the smallest network that an address is in; None when it is in none.
+
+        Args:
+            address: in canonical text.
+            others: networks that are known besides.
+        """
+        parsed = ip_address(address)
+        number, version = int(parsed), parsed.version
+        found = [
+            (net.last - net.first + 1, net.network)
+            for net in others
+            if net.first <= number <= net.last and net.version == version
+        ]
+        for size, by_first in self._by_size(version).items():
+            if (network := by_first.get(number - number % size)) is not None:
+                found.append((size, network))
+        return min(found)[1] if found else None
+
+    def _by_size(self, version: int) -> dict[int, dict[int, str]]:
+        """Return the networks by how many addresses they have and their first address."""
+        if not self._sizes:
+            self._sizes = {4: {}, 6: {}}
+            for net in self._known.values():
+                sizes = self._sizes[net.version]
+                sizes.setdefault(net.last - net.first + 1, {})[net.first] = net.network
+        return self._sizes[version]
+
     def update(self, update: Update) -> frozenset[str]:
         """Take in what is different, and return the networks that came, went or changed."""
         touched: set[str] = set()
@@ -88,6 +118,7 @@ class Networks:
         changed = frozenset(network for network in touched if self._settle(network))
         if changed:
             self.stamp += 1
+            self._sizes = {}
         return changed
 
     def _move(
@@ -114,14 +145,21 @@ class Networks:
         if not told:
             del self._told[network]
             return before is not None
-        if before is None:
-            net = ip_network(network)
-            first, last = int(net.network_address), int(net.broadcast_address)
-            now = Network(network, told.gateway(), net.version, first, last)
-        else:
-            now = before._replace(gateway=told.gateway())
+        now = before or parse_network(network)
+        now = now._replace(gateway=told.gateway())
         self._known[network] = now
         return now != before
+
+
+def parse_network(text: str, gateway: str | None = None) -> Network:
+    """Return the network of a text in CIDR notation; host bits are left out.
+
+    Raises:
+        ValueError: it is none.
+    """
+    net = ip_network(text, strict=False)
+    first, last = int(net.network_address), int(net.broadcast_address)
+    return Network(str(net), gateway, net.version, first, last)
 
 
 def _own_subnet(host: Host | None) -> Subnet | None:

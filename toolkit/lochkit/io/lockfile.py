@@ -2,12 +2,16 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from ..errors import TransientError
 from .faults import telling
 
 __all__ = ["LockFile", "LockHeld"]
+
+_FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class LockHeld(TransientError):
@@ -26,7 +30,8 @@ class LockHeld(TransientError):
 class LockFile:
     """An exclusive lock on a file that holds the pid of who has it. The file stays.
 
-    Children do not inherit it once they execute something.
+    Children do not inherit it once they execute something. It is not open for writing while it is
+    held, so that its file system can be made read-only meanwhile.
 
     Args:
         path: of the file, created when needed in a directory that exists.
@@ -52,7 +57,7 @@ class LockFile:
         if self._fd is not None:
             raise RuntimeError(f"{self._path} is ours already")
         with telling("can not lock", self._path):
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            fd = os.open(self._path, _FLAGS | os.O_RDONLY | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -73,12 +78,12 @@ class LockFile:
 
     def _say(self, text: bytes) -> None:
         """Tell others who has it: a courtesy, so a full disk does not matter."""
-        assert self._fd is not None
-        try:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, text, 0)
-        except OSError:
-            pass
+        with suppress(OSError):
+            fd = os.open(self._path, _FLAGS | os.O_WRONLY | os.O_TRUNC)
+            try:
+                os.write(fd, text)
+            finally:
+                os.close(fd)
 
 
 def _pid_in(fd: int) -> int | None:

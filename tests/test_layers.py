@@ -59,11 +59,14 @@ EFFECTFUL = (
     "lochkit.etcd.watch",
     "lochkit.etcdwatch.launch",
     "lochkit.etcdwatch.runner",
+    "lochkit.dhcp.applier",
     "lochkit.dhcp.checker",
     "lochkit.dhcp.kea_live",
     "lochkit.dhcp.kea_socket",
     "lochkit.dhcp.keeper",
+    "lochkit.dhcp.reading",
     "lochkit.dhcp.reload",
+    "lochkit.dhcp.reporter",
     "lochkit.dhcp.systemd",
 )
 

@@ -52,6 +52,9 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
     "etcdwatch": Entry(
         "lochkit.commands.etcdwatch", "Run a command whenever a part of etcd changes."
     ),
+    "dhcp": Entry(
+        "lochkit.commands.dhcp", "Keep a DHCP server's configuration true to what is in etcd."
+    ),
 }
 
 SHARED_TABLES: Final[Mapping[str, type[Any]]] = {"log": logs.LogOptions, "etcd": EtcdOptions}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ..dhcp.boot import parse_boot_words
+from ..dhcp.naming import check_domain
 from ..options import option
 
 __all__ = ["KEA", "BackendKind", "DhcpPlaceOptions", "DhcpViewOptions"]
@@ -93,6 +95,7 @@ class DhcpViewOptions(DhcpPlaceOptions):
         "--domain",
         "-d",
         metavar="NAME",
+        check=check_domain,
         section=VIEW,
         help="The domain: hypervisors are in nodes.NAME, guests in guests.NAME.",
     )
@@ -108,6 +111,7 @@ class DhcpViewOptions(DhcpPlaceOptions):
         default=None,
         default_text="nodes.DOMAIN",
         metavar="NAME",
+        check=check_domain,
         section=VIEW,
         help="The domain of hypervisors.",
     )
@@ -116,6 +120,7 @@ class DhcpViewOptions(DhcpPlaceOptions):
         default=None,
         default_text="guests.DOMAIN",
         metavar="NAME",
+        check=check_domain,
         section=VIEW,
         help="The domain of guests.",
     )
@@ -125,6 +130,7 @@ class DhcpViewOptions(DhcpPlaceOptions):
         default_text="hypervisors: iPXE from ipxe.services.DOMAIN, undionly.kpxe from"
         " tftp.services.DOMAIN; guests: nothing",
         metavar="GROUP.KIND=VALUE",
+        check=lambda word: parse_boot_words((word,)),
         section=VIEW,
         help="What hypervisors or guests boot: GROUP is one of these; KIND is ipxe, bios, uefi-x64,"
         " uefi-arm64, http-x64, http-arm64 or next-server. An empty value is nothing. May be given"

@@ -87,7 +87,7 @@ class IscChecker:
 def _not_included(main: str, missing: Sequence[object]) -> str:
     if not missing:
         return ""
-    lines = " ".join(f'include "{path}";' for path in missing)
+    lines = " ".join(sorted(f'include "{path}";' for path in missing))
     return f"{main} does not include our files, so that dhcpd does not read them; add: {lines}"
 
 

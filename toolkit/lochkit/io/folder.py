@@ -70,6 +70,14 @@ class FileFolder:
         self._ours = ours
         self._mode = mode
 
+    def count(self) -> int:
+        """How many of our files there are; 0 when there is no directory yet.
+
+        Raises:
+            InstallError, ConfigError: the directory can not be read.
+        """
+        return sum(1 for name in self._names() if self._ours(name))
+
     def sync(self, files: Mapping[str, bytes]) -> FolderChange:
         """Let the directory hold exactly these of our files.
 

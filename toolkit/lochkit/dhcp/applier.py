@@ -1,0 +1,311 @@
+"""One attempt: stage, check, install, reload; and back to the last good files when that fails."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Final
+
+import trio
+
+from ..errors import ConfigError
+from ..io.folder import FileFolder
+from ..io.generations import Generation, GenerationStore, InstallError, Staged
+from ..runtime.backoff import Backoff
+from .checker import Checker
+from .checker import Outcome as Judgement
+from .documents import Document
+from .model import Group
+from .outcome import Ending, Outcome
+from .reload import Reloader, ReloadFailed
+from .shrink import ShrinkGuard
+from .wanted import Wanted
+
+__all__ = ["Applier", "ApplyPolicy"]
+
+log = logging.getLogger(__name__)
+
+_HOSTS: Final = "hosts"  # in a generation's manifest
+FOLDER: Final = "hosts directory"
+"""What a reloader is told when files of the hosts directory have changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyPolicy:
+    """What the operator wants of every attempt.
+
+    Attributes:
+        guard: against losing too many hosts at once.
+        require_check: nothing is installed that no checker has judged.
+        reload_interval: shortest time from one reload to the next, in seconds.
+        reload_retries: how often a failed reload is tried again.
+        reload_waits: between these attempts.
+    """
+
+    guard: ShrinkGuard = field(default_factory=ShrinkGuard)
+    require_check: bool = False
+    reload_interval: float = 1.0
+    reload_retries: int = 2
+    reload_waits: Backoff = field(default_factory=lambda: Backoff(base=0.5, maximum=10.0))
+
+
+class _Stopped(Exception):
+    """The attempt ends here, and why."""
+
+    def __init__(self, ending: Ending, text: str) -> None:
+        super().__init__(text)
+        self.ending = ending
+
+
+class Applier:
+    """Makes files and server as wanted, one attempt at a time.
+
+    Everything that can be wrong with an attempt is an `Outcome`, not an exception, and leaves the
+    files and the server as they were, or as they last were good.
+
+    Args:
+        store: of the generations; open, and the caller's.
+        folder: the hosts directory; None when there is none.
+        lines: takes the lines that the checker is to judge besides the files, since it was last
+            called.
+        prepare: called in a thread before a generation is staged, to keep what it depends on.
+        checker: judges a staged set; None when the operator wants none.
+        reloader: has the server take what is installed.
+        policy: see `ApplyPolicy`.
+        jitter: numbers in [0, 1).
+    """
+
+    def __init__(
+        self,
+        store: GenerationStore,
+        checker: Checker | None,
+        reloader: Reloader,
+        policy: ApplyPolicy,
+        *,
+        folder: FileFolder | None = None,
+        lines: Callable[[], Sequence[bytes]] = tuple,
+        prepare: Callable[[], None] | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._take_lines = lines
+        self._prepare = prepare
+        self._checker = checker
+        self._reloader = reloader
+        self._policy = policy
+        self._jitter = jitter
+        self._stamps: dict[str, int] = {}  # of what is known to be on the disk
+        self._hosts: int | None = None  # in what is on the disk
+        self._files: dict[str, bytes | None] = {}  # of the hosts directory, to be written
+        self._folder_known = False
+        self._lines: list[bytes] = []  # that no checker has accepted yet
+        self._reload_due: set[str] = set()
+        self._reloaded_at = -inf
+        self._told = ""  # by the checker
+
+    async def apply(self, wanted: Wanted, *, thorough: bool = False) -> Outcome:
+        """Make files and server as wanted.
+
+        Args:
+            wanted: the wanted state; not changed meanwhile.
+            thorough: compare the files on disk, whatever is known of them.
+        """
+        began = trio.current_time()
+        changed: tuple[str, ...] = ()
+        try:
+            changed = await self._attempt(wanted, thorough=thorough)
+            ending, text = (Ending.INSTALLED if changed else Ending.UNCHANGED), ""
+        except _Stopped as stop:
+            ending, text = stop.ending, str(stop)
+        except (InstallError, ConfigError) as exc:
+            self._stamps.clear()  # who knows what is there now
+            ending, text = Ending.FAILED, str(exc)
+        current = self._store.current
+        return Outcome(
+            ending=ending,
+            text=text,
+            generation=current.number if current else 0,
+            hosts=self._hosts or 0,
+            changed=changed,
+            seconds=trio.current_time() - began,
+        )
+
+    async def _attempt(self, wanted: Wanted, *, thorough: bool) -> tuple[str, ...]:
+        """Do what is to be done; the names of what was changed."""
+        documents = wanted.backend.documents()
+        names = await self._different(documents, thorough=thorough)
+        current = self._store.current
+        if self._hosts is None and current is not None and current != self._store.last_good:
+            self._reload_due.update(one.name for one in documents)  # killed before it had reloaded
+        self._files.update(wanted.backend.take_files())
+        if names or self._files or self._hosts is None:
+            await self._guard(wanted, documents)
+        if names:
+            await self._install(wanted, documents, names)
+            self._reload_due |= names
+        if await self._write_folder(wanted, thorough=thorough):
+            self._reload_due.add(FOLDER)
+        self._hosts = wanted.backend.hosts
+        done = tuple(sorted(self._reload_due))
+        if done:
+            await self._reload()
+        return done
+
+    async def _different(self, documents: Sequence[Document], *, thorough: bool) -> set[str]:
+        """Names of the files that are not as wanted."""
+        disturbed = await _in_thread(self._store.disturbed)
+        known = {} if thorough else self._stamps
+        names = set()
+        for document in documents:
+            name = document.name
+            if known.get(name) == document.stamp and name not in disturbed:
+                continue
+            if name not in known or name in disturbed:  # it may be right all the same
+                if await _in_thread(self._store.same, name, document.pieces):
+                    self._stamps[name] = document.stamp
+                    continue
+                if name in known:
+                    log.warning("somebody else has changed %s: it is put right", name)
+            names.add(name)
+        return names
+
+    async def _guard(self, wanted: Wanted, documents: Sequence[Document]) -> None:
+        """Refuse to lose too many hosts.
+
+        Raises:
+            _Stopped: too many would be lost.
+        """
+        if self._hosts is None:
+            self._hosts = await self._installed_hosts(documents)
+        refusal = self._policy.guard.refusal(self._hosts, wanted.backend.hosts)
+        if refusal is not None:
+            raise _Stopped(Ending.HELD, refusal)
+
+    async def _installed_hosts(self, documents: Sequence[Document]) -> int:
+        """How many hosts there are in what an earlier process, or another program, has left."""
+        if self._folder is not None:
+            return await _in_thread(self._folder.count)
+        return sum([await _in_thread(self._store.count, one.name, one.marker) for one in documents])
+
+    async def _install(
+        self, wanted: Wanted, documents: Sequence[Document], names: set[str]
+    ) -> None:
+        """Stage, check, and put in force.
+
+        Raises:
+            _Stopped: the checker is against it.
+            InstallError: the disk is.
+        """
+        ours = self._store.current.files if self._store.current else {}
+        contents = {
+            one.name: one.pieces if one.name in names or one.name not in ours else None
+            for one in documents
+        }
+        if self._prepare is not None:
+            await _in_thread(self._prepare)
+        staged = await _in_thread(self._store.stage, contents, _manifest(wanted))
+        try:
+            await self._check(staged)
+            await _in_thread(self._store.commit, staged)
+        finally:
+            with trio.CancelScope(shield=True):  # bounded: it only unlinks what is staged
+                await _in_thread(self._store.discard, staged)
+        self._stamps = {one.name: one.stamp for one in documents}
+
+    async def _check(self, staged: Staged) -> None:
+        """Let the server's own checker judge.
+
+        Raises:
+            _Stopped: it is against it; or there is none, and the operator wants one.
+        """
+        if self._checker is None:
+            return
+        self._lines += self._take_lines()
+        verdict = await self._checker.check(staged.files, self._lines)
+        if verdict.outcome is Judgement.REJECTED:
+            raise _Stopped(Ending.REJECTED, verdict.text)
+        self._lines.clear()
+        if verdict.outcome is Judgement.SKIPPED and self._policy.require_check:
+            raise _Stopped(Ending.REJECTED, f"--require-check: {verdict.text}")
+        if verdict.text and verdict.text != self._told:
+            log.warning("%s", verdict.text)
+            self._told = verdict.text
+
+    async def _write_folder(self, wanted: Wanted, *, thorough: bool) -> bool:
+        """Bring the hosts directory up to date; whether anything was changed."""
+        if self._folder is None:
+            return False
+        if thorough or not self._folder_known:
+            result = await _in_thread(self._folder.sync, wanted.backend.files())
+            self._folder_known = True
+        elif self._files:
+            result = await _in_thread(self._folder.apply, self._files)
+        else:
+            return False
+        self._files = {}
+        return result.written > 0 or result.removed > 0
+
+    async def _reload(self) -> None:
+        """Have the server take what is installed, or go back to what it had.
+
+        Raises:
+            _Stopped: it did not take it.
+        """
+        await trio.sleep_until(self._reloaded_at + self._policy.reload_interval)
+        generation = self._store.current
+        try:
+            await self._try_reload()
+        except ReloadFailed as exc:
+            raise _Stopped(Ending.FAILED, await self._go_back(generation, exc)) from exc
+        if generation is not None and self._store.last_good != generation:
+            await _in_thread(self._store.mark_good, generation)
+        self._reload_due.clear()
+
+    async def _try_reload(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._reloader.reload(frozenset(self._reload_due))
+            except ReloadFailed as exc:
+                failures += 1
+                if failures > self._policy.reload_retries:
+                    raise
+                wait = self._policy.reload_waits.jittered(failures, self._jitter())
+                log.warning(
+                    "the reload failed: %s", exc, extra={"retry_in_seconds": round(wait, 1)}
+                )
+                await trio.sleep(wait)
+            else:
+                return
+            finally:
+                self._reloaded_at = trio.current_time()
+
+    async def _go_back(self, generation: Generation | None, failure: ReloadFailed) -> str:
+        """Put the last good generation back, and reload that; what to tell of it."""
+        good = self._store.last_good
+        if good is None or generation is None or good == generation:
+            return f"{failure}; there is no earlier generation to go back to"
+        await _in_thread(self._store.restore, good)
+        self._stamps.clear()
+        try:
+            await self._reloader.reload(frozenset(self._reload_due))
+        except ReloadFailed as exc:
+            return f"{failure}; generation {good.number} is back, and not taken either: {exc}"
+        finally:
+            self._reloaded_at = trio.current_time()
+        self._hosts = good.manifest.get(_HOSTS, self._hosts)
+        return f"{failure}; the last good files are back (generation {good.number})"
+
+
+def _manifest(wanted: Wanted) -> Mapping[str, Any]:
+    """What is noted with a generation."""
+    return {
+        _HOSTS: wanted.backend.hosts,
+        "revision": wanted.revision,
+        **{group.value: wanted.hosts(group) for group in Group},
+    }
+
+
+_in_thread = trio.to_thread.run_sync

@@ -153,11 +153,11 @@ async def judge(
     name = os.path.basename(argv[0])
     binary = find_server(argv[0])
     if binary is None:
-        return Verdict(outcome=Outcome.SKIPPED, text=f"{name} is not installed, or not executable")
+        return Verdict(outcome=Outcome.SKIPPED, text=f"not checked: {name} is not installed")
     try:
         ended = await run_bounded([binary, *argv[1:]], timeout=timeout, environment=environment)
     except CommandFailed as exc:
-        return Verdict(outcome=Outcome.SKIPPED, text=f"the checker can not be run: {exc}")
+        return Verdict(outcome=Outcome.SKIPPED, text=f"not checked: {exc}")
     except TransientError as exc:
         return Verdict(outcome=Outcome.REJECTED, text=f"the checker can not be run now: {exc}")
     if ended.ok:

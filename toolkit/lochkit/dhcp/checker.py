@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from .check_run import Machine, Outcome, Sources, Verdict, find_server, judge, written
+from .kea_live import KeaServer
+from .kea_socket import KeaError, KeaRefused
 from .staging import Dnsmasq, Plan, plan_dnsmasq, plan_isc
 
 __all__ = [
@@ -149,13 +151,14 @@ def _batches(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 class KeaChecker:
-    """``kea-dhcp4 -t`` or ``kea-dhcp6 -t``.
+    """``kea-dhcp4 -t`` or ``kea-dhcp6 -t``; a running server where there is no such binary.
 
     Args:
         version: of IP.
         config: name of its configuration file in the set; None is Kea's own.
         timeout: seconds for a check.
         binary: the server; None is Kea's own.
+        server: one that runs; None when it is not known how to reach it.
     """
 
     def __init__(
@@ -165,21 +168,35 @@ class KeaChecker:
         config: str | None = None,
         timeout: float = CHECK_SECONDS,
         binary: str | None = None,
+        server: KeaServer | None = None,
     ) -> None:
         self._config = config or f"kea-dhcp{version}.conf"
         self._timeout = timeout
         self._binary = binary or f"kea-dhcp{version}"
+        self._server = server
 
     async def check(self, staged: Mapping[str, Path], lines: Sequence[bytes] = ()) -> Verdict:
         """See `Checker`."""
         path = staged[self._config]
-        return await judge(
+        verdict = await judge(
             [self._binary, "-t", str(path)],
             Sources(staged={self._config: path}),
             timeout=self._timeout,
             # It must not wait for, or be refused, the lock by which running servers share a log.
             environment={"KEA_LOCKFILE_DIR": "none", "KEA_LOGGER_DESTINATION": "stdout"},
         )
+        if self._server is None or verdict.outcome is Outcome.REJECTED:
+            return verdict
+        if verdict.outcome is Outcome.ACCEPTED:
+            self._server.accept(path)
+            return verdict
+        try:
+            await self._server.test(path)
+        except KeaRefused as exc:
+            return Verdict(outcome=Outcome.REJECTED, text=str(exc))
+        except KeaError as exc:
+            return Verdict(outcome=Outcome.SKIPPED, text=f"{verdict.text}; {exc}")
+        return Verdict(outcome=Outcome.ACCEPTED)
 
 
 class AllCheckers:

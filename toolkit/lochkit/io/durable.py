@@ -19,6 +19,7 @@ __all__ = [
     "forget",
     "holds",
     "random_name",
+    "read_whole",
     "replace_file",
     "replace_link",
     "sync_directory",
@@ -241,10 +242,11 @@ def holds(path: Path, pieces: Sequence[bytes]) -> bool:
         with open(fd, "rb", buffering=0) as file:
             if os.fstat(fd).st_size != sum(map(len, pieces)):
                 return False
-            return all(_read(file.fileno(), len(piece)) == piece for piece in pieces)
+            return all(read_whole(file.fileno(), len(piece)) == piece for piece in pieces)
 
 
-def _read(fd: int, size: int) -> bytes:
+def read_whole(fd: int, size: int) -> bytes:
+    """Read so many bytes of an open file; fewer only where it ends."""
     content = os.read(fd, size)
     while len(content) < size and (more := os.read(fd, size - len(content))):
         content += more

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..errors import ConfigError, LochkitError
-from .durable import Access, forget, random_name, replace_file, write_new
+from .durable import Access, forget, random_name, read_whole, replace_file, write_new
 from .faults import telling
 
 __all__ = ["FileFolder", "FolderChange"]
@@ -46,10 +46,11 @@ class FolderChange:
 
 
 class _Seen(NamedTuple):
-    """One of our files as it is; no content when there is none."""
+    """One of our files as it is; no content when there is none, or it is a link."""
 
     content: bytes | None
     access: Access
+    is_link: bool = False
 
 
 class FileFolder:
@@ -131,7 +132,11 @@ class FileFolder:
 
     def _apply(self, changes: Mapping[str, bytes | None], directory: int) -> FolderChange:
         before = {name: self._look(name) for name in changes}
-        undo = {name: was.content for name, was in before.items() if was.content != changes[name]}
+        undo = {
+            name: was.content
+            for name, was in before.items()
+            if was.is_link or was.content != changes[name]
+        }
         if not undo:
             return FolderChange()
         hidden = self._write(
@@ -160,14 +165,16 @@ class FileFolder:
                 return _Seen(None, Access(self._mode))
             except OSError:
                 if path.is_symlink():  # somebody else's idea: it is replaced, not followed
-                    return _Seen(None, Access(self._mode))
+                    return _Seen(None, Access(self._mode), is_link=True)
                 raise
-            with open(fd, "rb", buffering=0) as file:
+            try:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode):
                     raise ConfigError(f"can not install {path}: what is there is no file")
                 access = Access(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
-                return _Seen(file.readall(), access)
+                return _Seen(read_whole(fd, found.st_size), access)
+            finally:
+                os.close(fd)
 
     def _write(self, fresh: Mapping[str, tuple[bytes, Access]], directory: int) -> dict[str, Path]:
         """Write new content under hidden names, and to the disk: all of it or nothing.

@@ -25,6 +25,7 @@ class Asker:
         architecture: what its firmware says in option 93; None for one that does not boot.
         ipxe: it is iPXE already.
         http: it is UEFI's HTTP boot.
+        requests: options that it asks for, besides those that all ask for.
     """
 
     mac: str
@@ -32,6 +33,7 @@ class Asker:
     architecture: int | None = None
     ipxe: bool = False
     http: bool = False
+    requests: tuple[int, ...] = (66, 67)
 
 
 class Offer(NamedTuple):

@@ -6,6 +6,7 @@ cards; the clients are frames on the other end, sent as a relay would send them,
 serves every network. Nothing here leaves the namespace, which goes with the process.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -45,7 +46,7 @@ def lay_cable(networks: list[str]) -> None:
 
 
 def checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -65,7 +66,7 @@ def question(client: dict[str, Any], relay: str, xid: int) -> bytes:
     """Return a DHCPDISCOVER."""
     mac = bytes.fromhex(client["mac"].replace(":", ""))
     head = struct.pack(">BBBBIHH", 1, 1, 6, 1, xid, 0, 0) + bytes(12) + ip_address(relay).packed
-    options = {53: b"\x01", 55: bytes([1, 3, 12, 15, 43, 54, 60, 66, 67])}
+    options = {53: b"\x01", 55: bytes([1, 3, 12, 15, 43, 54, 60, *client["requests"]])}
     if client["architecture"] is not None:
         options[93] = struct.pack(">H", client["architecture"])
         options[94] = b"\x01\x03\x00"
@@ -125,7 +126,7 @@ def main() -> None:
     server = subprocess.Popen(job["server"], stdout=2, stdin=subprocess.DEVNULL, process_group=0)
     try:
         until = time.monotonic() + PATIENCE
-        answers = []
+        answers: list[dict[str, Any] | None] = []
         for step in job["steps"]:
             if server.poll() is not None:
                 break
@@ -137,7 +138,8 @@ def main() -> None:
                 answers.append(ask(card, address, step, until))
                 until = max(until, time.monotonic() + 3)
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
     json.dump(answers, sys.stdout)
 

@@ -6,6 +6,7 @@ kind for which nothing is set. That is how the original's ``if ... else`` works.
 """
 
 from collections.abc import Iterable, Mapping
+from hashlib import blake2s
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 
@@ -14,10 +15,12 @@ from .naming import check_domain, check_name
 
 __all__ = [
     "BIOS",
+    "HTTP_CLIENT_6",
     "IPXE",
     "KINDS",
     "WORDS",
     "Kind",
+    "boot_key",
     "boot_of",
     "check_text",
     "default_boot",
@@ -26,6 +29,7 @@ __all__ = [
     "merge_boot",
     "next_address",
     "parse_boot_words",
+    "url_of",
 ]
 
 PREFIX: Final = "boot."
@@ -65,6 +69,10 @@ KINDS: Final = (
     BIOS,
 )
 """All kinds, in the order in which a client is compared with them; the last takes the rest."""
+
+HTTP_CLIENT_6: Final = bytes.fromhex("00000157000a") + b"HTTPClient"
+"""The vendor class (option 16) that UEFI's HTTP boot looks for in a DHCPv6 answer: an enterprise
+number, Intel's as in what the firmware sends, a length, and the text."""
 
 WORDS: Final[Mapping[str, str]] = {
     **{kind.word: kind.field for kind in KINDS},
@@ -187,3 +195,25 @@ def next_address(boot: Boot, version: int) -> str | None:
     except ValueError:
         return None
     return str(address) if address.version == version else None
+
+
+def url_of(boot: Boot, kind: Kind) -> str | None:
+    """Return what a DHCPv6 client of this kind gets, where everything is a URL (RFC 5970).
+
+    None for nothing: a file without a server, or for the BIOS, which boots over IPv4 only.
+    """
+    file = getattr(boot, kind.field)
+    if not file or kind is BIOS:
+        return None
+    if "://" in file:
+        return str(file)
+    if not boot.next_server:
+        return None
+    server = f"[{boot.next_server}]" if ":" in boot.next_server else boot.next_server
+    return f"tftp://{server}/{file.removeprefix('/')}"
+
+
+def boot_key(boot: Boot) -> str:
+    """Return a short text that is the same for options that are the same to every client."""
+    text = "\n".join(value or "" for value in boot)
+    return blake2s(text.encode(), digest_size=8).hexdigest()

@@ -10,10 +10,20 @@ Only words that Kea 2.2 to 3.0 all know are used: no ``only-if-required`` and no
 """
 
 from collections.abc import Iterable, Mapping
-from hashlib import blake2s
 from typing import Any, Final
 
-from .boot import BIOS, IPXE, KINDS, Kind, file_of, kinds_set, next_address
+from .boot import (
+    BIOS,
+    HTTP_CLIENT_6,
+    IPXE,
+    KINDS,
+    Kind,
+    boot_key,
+    file_of,
+    kinds_set,
+    next_address,
+    url_of,
+)
 from .model import Boot, Group
 
 __all__ = ["PREFIX", "boot_class", "group_class", "make_classes", "reservation_classes"]
@@ -24,10 +34,6 @@ PREFIX: Final = "lochkit-"
 _OWN: Final = PREFIX + "own-boot"
 _FIELD: Final = 127  # characters that fit the packet's `file` field with their final zero
 
-# The vendor class "HTTPClient" that UEFI's HTTP boot looks for in a DHCPv6 answer: Intel's
-# enterprise number, as firmware sends it, a length, and the text.
-_HTTP_CLIENT_6: Final = "00000157000A" + b"HTTPClient".hex().upper()
-
 
 def group_class(group: Group) -> str:
     """Return the name of the class of every host of a group."""
@@ -36,9 +42,7 @@ def group_class(group: Group) -> str:
 
 def boot_class(boot: Boot) -> str:
     """Return the name of the class of the hosts that boot just this, unlike their group."""
-    text = "\n".join(f"{kind.word}={getattr(boot, kind.field) or ''}" for kind in KINDS)
-    digest = blake2s(f"{text}\n{boot.next_server or ''}".encode(), digest_size=8)
-    return f"{PREFIX}boot-{digest.hexdigest()}"
+    return f"{PREFIX}boot-{boot_key(boot)}"
 
 
 def reservation_classes(group: Group, own: Boot | None) -> tuple[str, ...]:
@@ -103,8 +107,6 @@ def _boot_classes(version: int, name: str, member: str, boot: Boot) -> list[dict
     found = []
     before: list[str] = []
     for kind in kinds_set(boot):
-        if kind is BIOS and version == 6:  # no BIOS boots over IPv6
-            continue
         gives = _gives_4(boot, kind) if version == 4 else _gives_6(boot, kind)
         mine = [] if kind is BIOS else [f"member('{_client_name(kind)}')"]
         others = [f"not member('{other}')" for other in before]
@@ -137,21 +139,13 @@ def _gives_4(boot: Boot, kind: Kind) -> dict[str, Any]:
 
 
 def _gives_6(boot: Boot, kind: Kind) -> dict[str, Any]:
-    """Return what a DHCPv6 client is given: everything is a URL there (RFC 5970)."""
-    found = file_of(boot, kind)
-    if found is None:
+    url = url_of(boot, kind)
+    if url is None:
         return {}
-    url = found[1]
-    if "://" not in url:
-        if not boot.next_server:
-            return {}
-        server = f"[{boot.next_server}]" if ":" in boot.next_server else boot.next_server
-        url = f"tftp://{server}/{url.removeprefix('/')}"
     options = [_option("bootfile-url", url)]
     if kind.http:
-        options.append(
-            {"code": 16, "csv-format": False, "data": _HTTP_CLIENT_6, "always-send": True}
-        )
+        data = HTTP_CLIENT_6.hex().upper()
+        options.append({"code": 16, "csv-format": False, "data": data, "always-send": True})
     return {"option-data": options}
 
 

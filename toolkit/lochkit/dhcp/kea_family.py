@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from .documents import Document
 from .kea_base import Hole, KeaBase
-from .kea_classes import boot_class, make_classes, reservation_classes
+from .kea_classes import make_classes, reservation_classes
 from .kea_ids import assign
 from .kea_subnet import KeaSubnet, list_pieces, parse_row, reservation_text
-from .model import Boot, Group, Host
+from .model import Group, Host
 from .networks import Networks
+from .own_boots import OwnBoots
 from .settings import RenderSettings
 
 __all__ = ["KeaFamily", "Placed", "ReservationChange"]
@@ -59,7 +60,7 @@ class KeaFamily:
             self._subnets[network] = KeaSubnet(network, base.version)
             self._subnets[network].given = subnet.gateway
         self._order: list[KeaSubnet] = []  # those that are not the base's
-        self._owns: dict[str, tuple[Boot, int]] = {}  # how many hosts boot what by themselves
+        self._owns = OwnBoots(settings)
         self._classes = b""
         self._lists = {group: json.dumps(reservation_classes(group, None)) for group in Group}
         self._stamp = 0
@@ -107,7 +108,7 @@ class KeaFamily:
         regiven = {network for network in mine if self._give(network, networks)}
         self._write_rows(gone, [*come, *residents(regiven)] if regiven else come)
         self._arrange(mine, created, networks)
-        if self._owns.keys() != self._made:
+        if self._owns.stamp != self._made:
             self._make_classes()
 
     def document(self) -> Document:
@@ -148,25 +149,12 @@ class KeaFamily:
         numbers = self.base.numbers if network in self.base.subnets else self._ids
         return numbers.get(network)
 
-    def _own_boot(self, group: Group, host: Host) -> Boot | None:
-        """Return all that a host boots, when that is not what its group boots."""
-        if host.boot is None:
-            return None
-        general = self._settings.boot[group]
-        boot = host.boot.over(general)
-        return None if boot_class(boot) == boot_class(general) else boot
-
     def _count(self, placed: Placed, step: int) -> None:
         group, host, network = placed
         if host.subnet.gateway is None:
             self._subnets[network].silent += step
-        if host.boot is not None and (own := self._own_boot(group, host)) is not None:
-            name = boot_class(own)
-            left = self._owns.get(name, (own, 0))[1] + step
-            if left:
-                self._owns[name] = (own, left)
-            else:
-                del self._owns[name]
+        if host.boot is not None:
+            self._owns.count(group, host, step)
 
     def _give(self, network: str, networks: Networks) -> bool:
         """Decide which router a subnet announces; return whether it is another one now."""
@@ -185,9 +173,8 @@ class KeaFamily:
         for placed in gone:
             rows.setdefault(placed.network, {})[placed.host.id] = None
         for group, host, network in come:
-            own = None if host.boot is None else self._own_boot(group, host)
             classes = self._lists[group]
-            if own is not None:
+            if host.boot is not None and (own := self._owns.of(group, host)) is not None:
                 classes = json.dumps(reservation_classes(group, own))
             text = reservation_text(host, classes, self._subnets[network].given)
             changes = rows.get(network)
@@ -241,9 +228,8 @@ class KeaFamily:
         self._before = {}
 
     def _make_classes(self) -> None:
-        self._made = frozenset(self._owns)
-        owns = [own for own, _ in self._owns.values()]
-        settings = self._settings
+        self._made = self._owns.stamp
+        settings, owns = self._settings, self._owns.sets.values()
         made = make_classes(self.base.version, settings.domains, settings.boot, owns)
         self._classes = "".join(f",\n      {json.dumps(item)}" for item in made).encode()
         self._different()

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
-from itertools import chain
 from typing import NamedTuple
 
 from .model import Host, Subnet, Update

@@ -1,5 +1,6 @@
 """Configuration for dnsmasq: hosts and options in files that it reads again at SIGHUP. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -20,12 +21,16 @@ from .own_boots import OwnBoots
 from .rows import Rows
 from .settings import RenderSettings
 
-__all__ = ["DnsmasqBackend"]
+__all__ = ["DnsmasqBackend", "is_host_file"]
 
 _WIDE: Final = Problem(
     Reason.UNSUPPORTED,
     "its network has a prefix shorter than /64, which dnsmasq does not serve; "
     "use the Kea backend, or make the network smaller",
+)
+
+_FILE_NAME: Final = re.compile(
+    rf"({'|'.join(group.value for group in Group)})-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}"
 )
 
 
@@ -40,27 +45,27 @@ class DnsmasqBackend:
         self,
         settings: RenderSettings,
         *,
-        optsfile: str,
-        hostsfile: str | None = None,
-        hostsdir: str | None = None,
+        opts_file: str,
+        hosts_file: str | None = None,
+        hosts_dir: str | None = None,
     ) -> None:
         """Begin with no hosts.
 
         Args:
             settings: domains and boot options.
-            optsfile: path at which dnsmasq finds what is ``dnsmasq.opts`` here.
-            hostsfile: path at which it finds ``dnsmasq.hosts``; or
-            hostsdir: path of a directory with a file for each host. One of the two.
+            opts_file: path at which dnsmasq finds what is ``dnsmasq.opts`` here.
+            hosts_file: path at which it finds ``dnsmasq.hosts``; or
+            hosts_dir: path of a directory with a file for each host. One of the two.
 
         Raises:
             ValueError: a path can not be written in dnsmasq's configuration.
         """
-        if (hostsfile is None) == (hostsdir is None):
+        if (hosts_file is None) == (hosts_dir is None):
             raise ValueError("give either a file of hosts or a directory of hosts")
-        hosts = f"file={_path(hostsfile)}" if hostsfile else f"dir={_path(str(hostsdir))}"
+        hosts = f"file={_path(hosts_file)}" if hosts_file else f"dir={_path(str(hosts_dir))}"
         self._settings = settings
         self._rows = Rows()
-        self._files: dict[str, bytes] | None = None if hostsdir is None else {}
+        self._files: dict[str, bytes] | None = None if hosts_dir is None else {}
         self._changed_files: dict[str, bytes | None] = {}
         self._networks = Networks()
         self._hosts: dict[Group, dict[str, Host]] = {group: {} for group in Group}
@@ -72,7 +77,7 @@ class DnsmasqBackend:
         self._opts_unchecked = False
         self._marks: tuple[object, ...] = ()  # of what the options were written of
         self._head = "".join(
-            [HEADER, f"dhcp-hosts{hosts}\n", f"dhcp-optsfile={_path(optsfile)}\n", *client_lines()]
+            [HEADER, f"dhcp-hosts{hosts}\n", f"dhcp-optsfile={_path(opts_file)}\n", *client_lines()]
         )
         self._conf = Document("dnsmasq.conf", (b"",), 0, MARKER)
         self._opts = Document("dnsmasq.opts", (b"",), 0, MARKER)
@@ -133,7 +138,7 @@ class DnsmasqBackend:
         """
         names, self._unchecked = self._unchecked, {}
         get = self._rows.get if self._files is None else self._files.get
-        lines = [checkable_host(line) for name in names if (line := get(name)) is not None]
+        lines = [_checkable_host(line) for name in names if (line := get(name)) is not None]
         if self._opts_unchecked:
             self._opts_unchecked = False
             text = self._opts.pieces[0]
@@ -232,7 +237,12 @@ class DnsmasqBackend:
         self._opts_unchecked = self._opts_unchecked or self._opts is not before
 
 
-def checkable_host(line: bytes) -> bytes:
+def is_host_file(name: str) -> bool:
+    """Return whether a file in the hosts directory has a name that we give: ``<group>-<uuid>``."""
+    return _FILE_NAME.fullmatch(name) is not None
+
+
+def _checkable_host(line: bytes) -> bytes:
     """Return a host's line as one of the main configuration."""
     return b"dhcp-host=" + line.rstrip(b"\n")
 

@@ -109,12 +109,15 @@ class Keeper:
             EndOfChannel: there are no more.
         """
         await trio.sleep(self._pacing.pause)
+        waited = inf
         before = trio.current_time()
         with trio.CancelScope(deadline=self._retry_at) as self._waiting:
             if self._thorough and self._wanted.revision:
                 self._waiting.cancel()
-            self._take(await self._source.receive())
-        return trio.current_time() - before < _AT_ONCE
+            step = await self._source.receive()
+            waited = trio.current_time() - before
+            self._take(step)
+        return waited < _AT_ONCE
 
     def _take(self, step: Step) -> None:
         listed = step.origin is Origin.LISTED

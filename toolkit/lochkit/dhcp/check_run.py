@@ -155,7 +155,12 @@ async def judge(
     if binary is None:
         return Verdict(outcome=Outcome.SKIPPED, text=f"not checked: {name} is not installed")
     try:
-        ended = await run_bounded([binary, *argv[1:]], timeout=timeout, environment=environment)
+        ended = await run_bounded(
+            [binary, *argv[1:]],
+            timeout=timeout,
+            environment=environment,
+            directory="/",  # from where systemd would start it: relative paths are meant from there
+        )
     except CommandFailed as exc:
         return Verdict(outcome=Outcome.SKIPPED, text=f"not checked: {exc}")
     except TransientError as exc:

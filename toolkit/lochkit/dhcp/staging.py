@@ -71,6 +71,7 @@ class _Work:
     rewrite: Callable[["_Work", bytes, int], bytes]
     copies: dict[str, Copy | None] = field(default_factory=dict)
     reached: set[str] = field(default_factory=set)
+    begun: set[str] = field(default_factory=set)  # files that are being rewritten now
 
     def instead(self, path: str, depth: int) -> str | None:
         """Return what to read instead of an included file; None when that can stay."""
@@ -87,7 +88,9 @@ class _Work:
             return None
         before = set(self.reached)
         self.reached = set()
+        self.begun.add(path)
         rewritten = self.rewrite(self, content, depth + 1)
+        self.begun.remove(path)
         leads_to_ours = bool(self.reached)
         self.reached |= before
         if not leads_to_ours:
@@ -105,6 +108,7 @@ class _Work:
         content = b""
         if main is not None:
             self.copies[main] = None
+            self.begun.add(main)
             content = self.rewrite(self, self.place.read(main) or b"", 0)
         reached = frozenset(self.reached)
         root = self.add(main or "", content + rest(reached))
@@ -231,6 +235,8 @@ def _expanded(work: _Work, directory: str, filters: Sequence[str], depth: int) -
     """Return a directory's files one by one, in one line; None when none of them leads to ours."""
     names = work.place.names_in(directory) or ()
     paths = [join(directory, name) for name in sorted(names) if _is_read(name, filters)]
+    # dnsmasq reads no file twice; but it could not know our copy for the file that it stands for.
+    paths = [path for path in paths if path not in work.begun]
     news = [work.instead(path, depth) for path in paths]
     if not any(news):
         return None

@@ -44,9 +44,10 @@ async def run_bounded(
     timeout: float,
     limit: int = OUTPUT_LIMIT,
     environment: Mapping[str, str] | None = None,
+    directory: str | None = None,
     leave: bool = False,
 ) -> Finished:
-    """Run a command without a shell, in ``/`` and with nothing to read, and wait for its end.
+    """Run a command without a shell, with nothing to read, and wait for its end.
 
     It leads a session of its own. When it is stopped, because its time is over or because the
     caller is cancelled, all of its process group is, within half a second and a moment.
@@ -56,6 +57,7 @@ async def run_bounded(
         timeout: seconds from its start to its end.
         limit: bytes of output that are kept; all of it is read, so that nobody waits for us.
         environment: added to ours.
+        directory: in which it runs; None is ours.
         leave: whether what it started may outlive it, as a service that it started does. Such a
             service must have outputs of its own: nobody reads ours any more.
 
@@ -70,7 +72,7 @@ async def run_bounded(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            cwd="/",
+            cwd=directory,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )

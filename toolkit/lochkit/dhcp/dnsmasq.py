@@ -29,9 +29,8 @@ _WIDE: Final = Problem(
     "use the Kea backend, or make the network smaller",
 )
 
-_FILE_NAME: Final = re.compile(
-    rf"({'|'.join(group.value for group in Group)})-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}"
-)
+_GROUPS: Final = "|".join(group.value for group in Group)
+_FILE_NAME: Final = re.compile(rf"({_GROUPS})-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 
 
 class DnsmasqBackend:

@@ -93,10 +93,10 @@ class KeaBackend:
             come += self._put_in(group, hosts)
         if changed:
             self._rehouse(gone, come)
-        for version, family in self._families.items():
+        for family in self._families.values():
             family.change(
-                [placed for placed in gone if placed.host.subnet.version == version],
-                [placed for placed in come if placed.host.subnet.version == version],
+                self._of(family, gone),
+                self._of(family, come),
                 self._networks,
                 changed,
                 self._residents,
@@ -172,6 +172,12 @@ class KeaBackend:
                 gone.append(Placed(group, host, before))
             if network is not None:
                 come.append(Placed(group, host, network))
+
+    def _of(self, family: KeaFamily, hosts: list[Placed]) -> list[Placed]:
+        if len(self._families) == 1:
+            return hosts
+        version = family.base.version
+        return [placed for placed in hosts if placed.host.subnet.version == version]
 
     def _residents(self, networks: Set[str]) -> Iterator[Placed]:
         """Yield all hosts that are written in some networks."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from ipaddress import ip_network
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from .documents import Document
@@ -101,10 +101,10 @@ class KeaFamily:
         created = mine - self._subnets.keys()
         for network in created:
             self._subnets[network] = KeaSubnet(network, self.base.version)
-        for placed in gone:
-            self._count(placed, -1)
-        for placed in come:
-            self._count(placed, 1)
+        for placed, step in chain(zip(gone, repeat(-1)), zip(come, repeat(1))):
+            host = placed[1]
+            if host.boot is not None or host.subnet.gateway is None:
+                self._count(placed, step)
         regiven = {network for network in mine if self._give(network, networks)}
         self._write_rows(gone, [*come, *residents(regiven)] if regiven else come)
         self._arrange(mine, created, networks)

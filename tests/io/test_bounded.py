@@ -82,8 +82,8 @@ async def test_what_it_leaves_on_purpose_stays_and_is_not_waited_for(tmp_path: P
 
 async def test_one_that_leaves_its_group_and_keeps_the_pipe_is_not_waited_for() -> None:
     began = trio.current_time()
-    assert (await shell("setsid sleep 2 & sleep 0.1; echo done")).output == b"done\n"
-    assert trio.current_time() - began < 1.5
+    assert (await shell("setsid sleep 8 & sleep 0.1; echo done")).output == b"done\n"
+    assert trio.current_time() - began < 5
 
 
 async def test_a_flood_is_read_and_cut_in_the_middle() -> None:

@@ -174,7 +174,7 @@ async def judge(
 def _explain(name: str, ended: Finished, sources: Sources, timeout: float) -> str:
     said = readable(ended.output)
     if ended.exit is None:
-        text = f"{name} hangs: its check did not end within {timeout:g} s"
+        text = f"{name} hangs: its check did not end within {timeout:.3g} s"
         return f"{text}; it said: {last_words(said)}" if said.strip() else text
     if ended.exit.status < 0:
         return f"{name} was {ended.exit} in its check: {last_words(said)}"

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+import trio
+
 from .check_run import Machine, Outcome, Sources, Verdict, find_server, judge, written
 from .kea_live import KeaServer
 from .kea_socket import KeaError, KeaRefused
@@ -121,28 +123,31 @@ class DnsmasqChecker:
 
     async def check(self, staged: Mapping[str, Path], lines: Sequence[bytes] = ()) -> Verdict:
         """See `Checker`."""
-        verdict = await self._run(_present(self._main), staged, staged, lines[:DNSMASQ_LINES])
+        deadline = trio.current_time() + self._timeout
+        directory, main = _directory(staged), _present(self._main)
+        verdict = await self._run(main, directory, staged, lines[:DNSMASQ_LINES], deadline)
         for some in _batches(lines[DNSMASQ_LINES:]):
             if verdict.outcome is not Outcome.ACCEPTED:
                 break
-            verdict = await self._run(None, staged, {}, some)
+            verdict = await self._run(None, directory, {}, some, deadline)
         return verdict
 
     async def _run(
         self,
         main: str | None,
+        directory: Path,
         staged: Mapping[str, Path],
-        read: Mapping[str, Path],
         lines: Sequence[bytes],
+        deadline: float,
     ) -> Verdict:
-        def plan(directory: str) -> Plan:
+        def plan(beside: str) -> Plan:
             ours = Dnsmasq(self._config, lines)
-            return plan_dnsmasq(main, _paths(read), directory, Machine(self._targets), ours)
+            return plan_dnsmasq(main, _paths(staged), beside, Machine(self._targets), ours)
 
-        async with written(_directory(staged), plan) as made:
+        async with written(directory, plan) as made:
             argv = [self._binary, "--test", "-C", made.root]
-            sources = _sources(staged, made, lines)
-            return await judge(argv, sources, timeout=self._timeout)
+            left = max(0.0, deadline - trio.current_time())
+            return await judge(argv, _sources(staged, made, lines), timeout=left)
 
 
 def _batches(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -141,10 +142,10 @@ class KeaSocket:
             raise KeaUnreachable(
                 f"Kea at {self.path} did not answer {name} within {self._timeout:g} s"
             ) from exc
-        except trio.BrokenResourceError as exc:
-            raise KeaUnreachable(f"Kea at {self.path} cut the connection in {name}") from exc
         if not said:
-            raise KeaUnreachable(f"Kea at {self.path} closed the connection without an answer")
+            raise KeaUnreachable(
+                f"Kea at {self.path} closed the connection without an answer to {name}"
+            )
         try:
             return _parse(said)
         except (ValueError, RecursionError) as exc:
@@ -152,18 +153,17 @@ class KeaSocket:
 
     async def _talk(self, pieces: Iterable[bytes]) -> bytearray:
         said = bytearray()
-        async with await self._connect() as stream:
-            try:
-                for piece in pieces:
-                    await stream.send_all(piece)
-            except trio.BrokenResourceError:
-                pass  # it may have answered, and closed, before it had heard everything
-            # It answers when the JSON is complete, and closes. Our half is not closed before: some
-            # versions take that for the end of the connection.
-            while chunk := await stream.receive_some(_CHUNK):
-                said += chunk
-                if len(said) > self._limit:
-                    raise KeaGarbled(f"Kea at {self.path} answers more than {self._limit} bytes")
+        # Both at once: it may answer, and close, before it has heard everything.
+        async with await self._connect() as stream, trio.open_nursery() as nursery:
+            nursery.start_soon(_send, stream, pieces)
+            # It closes after its answer. Our half is not closed before: some versions take that for
+            # the end of the connection.
+            with suppress(trio.BrokenResourceError):
+                while len(said) <= self._limit and (chunk := await stream.receive_some(_CHUNK)):
+                    said += chunk
+            nursery.cancel_scope.cancel()
+        if len(said) > self._limit:
+            raise KeaGarbled(f"Kea at {self.path} answers more than {self._limit} bytes")
         return said
 
     async def _connect(self) -> trio.SocketStream:
@@ -176,6 +176,12 @@ class KeaSocket:
             elif exc.errno in (errno.EACCES, errno.EPERM):
                 why = f"user {os.geteuid()} may not connect to it"
             raise KeaUnreachable(f"can not reach Kea at {self.path}: {why}") from exc
+
+
+async def _send(stream: trio.SocketStream, pieces: Iterable[bytes]) -> None:
+    with suppress(trio.BrokenResourceError):
+        for piece in pieces:
+            await stream.send_all(piece)
 
 
 def _parse(said: bytearray) -> Answer:

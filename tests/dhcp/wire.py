@@ -105,8 +105,7 @@ def ask(
     card: socket.socket, server: str, client: dict[str, Any], until: float
 ) -> dict[str, Any] | None:
     relay = str(ip_network(client["network"])[-3])
-    for number in range(1000):
-        xid = 0x10000000 + hash(client["mac"]) % 0xFFFFFF * 16 + number % 16
+    for xid in range(1, 1000):  # an answer that is late is not taken for the next one's
         card.send(frame(relay, server, question(client, relay, xid)))
         soon = min(time.monotonic() + 0.5, until)
         while (left := soon - time.monotonic()) > 0:
@@ -130,13 +129,8 @@ def main() -> None:
         for step in job["steps"]:
             if server.poll() is not None:
                 break
-            if "signal" in step:
-                os.kill(server.pid, signal.Signals[step["signal"]])
-                time.sleep(0.5)
-                answers.append(None)
-            else:
-                answers.append(ask(card, address, step, until))
-                until = max(until, time.monotonic() + 3)
+            answers.append(ask(card, address, step, until))
+            until = max(until, time.monotonic() + 3)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)

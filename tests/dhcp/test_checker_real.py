@@ -6,8 +6,21 @@ from pathlib import Path
 import pytest
 import trio
 
-from lochkit.dhcp.checker import DnsmasqChecker, IscChecker, KeaChecker, Outcome, Verdict
+from lochkit.dhcp.checker import (
+    Checker,
+    DnsmasqChecker,
+    IscChecker,
+    KeaChecker,
+    Outcome,
+    Verdict,
+)
+from lochkit.dhcp.dnsmasq import DnsmasqBackend
+from lochkit.dhcp.documents import Backend
+from lochkit.dhcp.isc import IscBackend
+from lochkit.dhcp.kea import KeaBackend
 
+from .hosts import GOLDEN_UPDATE, many_hosts
+from .rendering import SETTINGS
 from .servers import dhcp_server
 
 ACCEPTED = Verdict(outcome=Outcome.ACCEPTED)
@@ -145,3 +158,29 @@ async def test_dnsmasq_is_not_slow_with_many_lines(tmp_path: Path) -> None:
         )
     assert verdict == ACCEPTED
     assert trio.current_time() - began < 10
+
+
+def checkers() -> list[tuple[Backend, Checker]]:
+    return [
+        (IscBackend(SETTINGS, subnets=True), IscChecker(None, {})),
+        (KeaBackend(SETTINGS), KeaChecker(4)),
+        (
+            DnsmasqBackend(SETTINGS, opts_file="/x/opts", hosts_file="/x/hosts"),
+            DnsmasqChecker(None, {}),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 12_000])  # more than one run of dnsmasq
+@pytest.mark.parametrize("number", range(3))
+async def test_what_is_rendered_is_accepted(tmp_path: Path, number: int, count: int) -> None:
+    backend, checker = checkers()[number]
+    backend.update(GOLDEN_UPDATE if not count else many_hosts(count))
+    staged = {}
+    for document in backend.documents():
+        staged[document.name] = path = tmp_path / document.name
+        path.write_bytes(b"".join(document.pieces))
+    lines = backend.take_lines() if isinstance(backend, DnsmasqBackend) else ()
+    assert len(lines) >= count or number < 2
+    with trio.fail_after(30):
+        assert await checker.check(staged, lines) == ACCEPTED

@@ -54,7 +54,8 @@ class Claims:
         self._claims: dict[str, Rank | _Contest] = {}
         self._queue: list[Rank] = []
         self._queued: set[Rank] = set()
-        self._before: tuple[dict[str, Host | None], dict[str, Host | None]] = ({}, {})
+        # What was served before the changes that are not yet taken; None while there was nothing.
+        self._before: tuple[dict[str, Host | None], dict[str, Host | None]] | None = None
 
     def losing(self, place: int) -> int:
         """How many hosts of a group are left out."""
@@ -79,7 +80,7 @@ class Claims:
             host: whose id, MAC and address are canonical.
             created: the revision that created its key.
         """
-        host_id, mac, address = host[:3]
+        host_id, mac, address, _, _, _ = host
         rank = (created, place, host_id)
         old = self.get(place, host_id)
         if old is not None:
@@ -88,16 +89,31 @@ class Claims:
                     self._replace(place, host)
                 return
             self.withdraw(place, host_id)
-        # Written out for each of the three: a first load comes here a hundred thousand times.
+        self.add(place, (host,), (created,))
+
+    def add(self, place: int, hosts: Iterable[Host], created: Iterable[int]) -> None:
+        """Put hosts that are not there. To be followed by `settle`.
+
+        Args:
+            place: of their group.
+            hosts: whose ids, MACs and addresses are canonical.
+            created: the revisions that created their keys.
+        """
         put = self._claims.setdefault
-        if put(host_id, rank) is rank and put(mac, rank) is rank and put(address, rank) is rank:
-            self._note(place, host_id)
-            self.served[place][host_id] = host
-            return
-        for value in (host_id, mac, address):
-            self._join(value, rank)
-        self._losing[place][host_id] = host
-        self._await(rank)
+        served = self.served[place]
+        before = None if self._before is None else self._before[place]
+        for host, revision in zip(hosts, created, strict=True):
+            host_id, mac, address, _, _, _ = host
+            rank = (revision, place, host_id)
+            if put(host_id, rank) is rank and put(mac, rank) is rank and put(address, rank) is rank:
+                if before is not None:
+                    before.setdefault(host_id, None)
+                served[host_id] = host
+                continue
+            for value in (host_id, mac, address):
+                self._join(value, rank)
+            self._losing[place][host_id] = host
+            self._await(rank)
 
     def withdraw(self, place: int, host_id: str) -> None:
         """Take away a host, if it is there. To be followed by `settle`."""
@@ -137,6 +153,8 @@ class Claims:
     def take_changes(self) -> tuple[dict[str, Host | None], dict[str, Host | None]]:
         """Return, for each group, what is served unlike when this was last called."""
         before, self._before = self._before, ({}, {})
+        if before is None:
+            return dict[str, Host | None](self.served[0]), dict[str, Host | None](self.served[1])
         changes: tuple[dict[str, Host | None], dict[str, Host | None]] = ({}, {})
         for old, served, changed in zip(before, self.served, changes, strict=True):
             for host_id, host in old.items():
@@ -147,7 +165,8 @@ class Claims:
 
     def _note(self, place: int, host_id: str) -> None:
         """Remember what was served before it is changed."""
-        self._before[place].setdefault(host_id, self.served[place].get(host_id))
+        if self._before is not None:
+            self._before[place].setdefault(host_id, self.served[place].get(host_id))
 
     def _replace(self, place: int, host: Host) -> None:
         """Put what a host is now, when it wants the same as before."""

@@ -7,20 +7,39 @@ checked hosts, and why the others are none. What comes out depends on the presen
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ..etcd.messages import KeyValue
 from ..etcd.model import KeyChange
 from .claims import GROUPS, Claims
-from .judge import Candidate, Place, candidate_of, judge_guest, judge_hypervisor, judge_subnet
+from .judge import (
+    Candidate,
+    Place,
+    judge_guest,
+    judge_hypervisor,
+    judge_subnet,
+    misfit,
+    seat,
+    unseat,
+)
 from .layout import Layout, ObjectKind
 from .model import Group, Host, Problem, Reason, Subnet, Update
 from .values import quote
 
 __all__ = ["Inventory"]
 
+# Kinds of objects, looked up once: a first load asks for them a hundred thousand times.
+_HYPERVISOR: Final = ObjectKind.HYPERVISORS
+_GUEST: Final = ObjectKind.GUESTS
 _HYPERVISORS: Final = GROUPS.index(Group.HYPERVISORS)
 _GUESTS: Final = GROUPS.index(Group.GUESTS)
+
+
+class _Fresh(NamedTuple):
+    """Guests of a first load that have found their places, and the revisions that created them."""
+
+    hosts: list[Host]
+    created: list[int]
 
 
 class Inventory:
@@ -36,7 +55,7 @@ class Inventory:
         self._places: dict[str, Place] = {}
         self._subnets: dict[str, Subnet] = {}
         # Guests by the subnet they name, whether it is there or not; dicts are smaller than sets.
-        self._members: dict[str, dict[str, None]] = {}
+        self._members: dict[str | None, dict[str, None]] = {}
         # Guests that their subnet does not take, and the revision that created each.
         self._waiting: dict[str, tuple[Candidate, int]] = {}
         # Objects that are wrong in themselves.
@@ -46,6 +65,8 @@ class Inventory:
         self._subnets_before: dict[str, Subnet | None] = {}
         # Subnets that are not what they were: their guests are judged anew.
         self._stirred: dict[str, None] = {}
+        # Until the first changes nothing can have been anywhere before: no need to look.
+        self._known = False
 
     @property
     def problems(self) -> Mapping[str, Problem]:
@@ -87,22 +108,26 @@ class Inventory:
         Returns:
             What is different, without anything that is as it was.
         """
-        split = self._layout.split
-        guests: list[tuple[str, KeyValue | None]] = []
+        split, subnets = self._layout.split, self._layout.folder(ObjectKind.SUBNETS)
+        for key in changes:  # first of all, so that each guest is judged once
+            if key.startswith(subnets) and (found := split(key)):
+                self._subnet(found[1], changes[key].new)
+        fresh = None if self._known else _Fresh([], [])
         for key, (_, _, new) in changes.items():
             found = split(key)
             if found is None:
                 continue
             kind, path_id = found
-            if kind is ObjectKind.GUESTS:
-                guests.append((path_id, new))
-            elif kind is ObjectKind.HYPERVISORS:
+            if kind is _GUEST:
+                self._guest(path_id, new, fresh)
+            elif kind is _HYPERVISOR:
                 self._hypervisor(path_id, new)
-            else:
-                self._subnet(path_id, new)
-        for path_id, new in guests:  # after the subnets, so that each is judged once
-            self._guest(path_id, new)
-        self._judge_members()
+        if fresh is not None:
+            self._add(fresh)
+            self._known = bool(changes)
+        else:
+            self._judge_members()
+        self._stirred = {}
         for (place, host_id), problem in self._claims.settle().items():
             self._blame(self._layout.key(GROUPS[place], host_id), problem)
         return self._update()
@@ -133,16 +158,20 @@ class Inventory:
                 self._subnets[path_id] = place.subnet
         self._fault(ObjectKind.SUBNETS, path_id, problem)
 
-    def _guest(self, path_id: str, new: KeyValue | None) -> None:
-        verdict = None if new is None else judge_guest(path_id, new.value)
-        if new is not None and isinstance(verdict, Candidate):
-            self._faulty[ObjectKind.GUESTS].discard(path_id)
-            self._seat(verdict, new.create_revision)
+    def _guest(self, path_id: str, new: KeyValue | None, fresh: _Fresh | None) -> None:
+        verdict = None if new is None else judge_guest(path_id, new.value, self._places)
+        if new is not None and fresh is not None and isinstance(verdict, Host):
+            fresh.hosts.append(verdict)
+            fresh.created.append(new.create_revision)
             return
-        self._leave(path_id, None)
-        self._claims.withdraw(_GUESTS, path_id)
-        self._waiting.pop(path_id, None)
-        self._fault(ObjectKind.GUESTS, path_id, _problem(verdict))
+        self._leave(path_id)
+        if new is None or verdict is None or isinstance(verdict, Problem):
+            self._claims.withdraw(_GUESTS, path_id)
+            self._waiting.pop(path_id, None)
+            self._fault(_GUEST, path_id, _problem(verdict))
+            return
+        self._faulty[_GUEST].discard(path_id)
+        self._place(verdict, new.create_revision)
 
     def _fault(self, kind: ObjectKind, path_id: str, problem: Problem | None) -> None:
         """Note that an object is wrong in itself, or that it is right or gone."""
@@ -152,45 +181,54 @@ class Inventory:
             self._faulty[kind].add(path_id)
         self._blame(self._layout.key(kind, path_id), problem)
 
-    def _seat(self, guest: Candidate, created: int) -> None:
-        """Put a guest into its subnet, if there is room for it."""
-        guest_id, subnet_id = guest.id, guest.subnet
-        self._leave(guest_id, subnet_id)
+    def _add(self, fresh: _Fresh) -> None:
+        """Put the guests of a first load, in loops that touch one thing: that is kind to caches."""
+        self._claims.add(_GUESTS, fresh.hosts, fresh.created)
+        for host in fresh.hosts:
+            self._enter(host.id, host.subnet.id)
+
+    def _place(self, guest: Host | Candidate, created: int) -> None:
+        """Put a guest where it is now: among those that are served, or those that wait."""
+        if isinstance(guest, Host):
+            self._enter(guest.id, guest.subnet.id)
+            self._waiting.pop(guest.id, None)
+            self._offer(_GUESTS, guest, created)
+        else:
+            self._enter(guest.id, guest.subnet)
+            self._claims.withdraw(_GUESTS, guest.id)
+            self._waiting[guest.id] = guest, created
+            self._blame(self._layout.key(_GUEST, guest.id), self._obstacle(guest))
+
+    def _enter(self, guest_id: str, subnet_id: str | None) -> None:
         members = self._members.get(subnet_id)
         if members is None:
             members = self._members[subnet_id] = {}
         members[guest_id] = None
-        place = self._places.get(subnet_id)
-        outcome = self._no_place(subnet_id) if place is None else place.take(guest)
-        if isinstance(outcome, Host):
-            self._waiting.pop(guest_id, None)
-            self._offer(_GUESTS, outcome, created)
-        else:
-            self._claims.withdraw(_GUESTS, guest_id)
-            self._waiting[guest_id] = guest, created
-            self._blame(self._layout.key(ObjectKind.GUESTS, guest_id), outcome)
 
-    def _leave(self, guest_id: str, subnet_id: str | None) -> None:
-        """Take a guest out of the subnet it was in, unless that is this one."""
+    def _leave(self, guest_id: str) -> None:
+        """Take a guest, if it is there, out of the subnet it was in."""
         host = self._claims.get(_GUESTS, guest_id)
         if host is not None:
-            before = host.subnet.id
+            subnet_id = host.subnet.id
         elif guest_id in self._waiting:
-            before = self._waiting[guest_id][0].subnet
+            subnet_id = self._waiting[guest_id][0].subnet
         else:
             return
-        if before is not None and before != subnet_id:
-            members = self._members[before]
-            del members[guest_id]
-            if not members:
-                del self._members[before]
+        members = self._members[subnet_id]
+        del members[guest_id]
+        if not members:
+            del self._members[subnet_id]
 
-    def _no_place(self, subnet_id: str) -> Problem:
-        fault = self._problems.get(self._layout.key(ObjectKind.SUBNETS, subnet_id))
+    def _obstacle(self, guest: Candidate) -> Problem:
+        """Return why a guest has no place."""
+        place = self._places.get(guest.subnet)
+        if place is not None:
+            return misfit(guest, place)
+        fault = self._problems.get(self._layout.key(ObjectKind.SUBNETS, guest.subnet))
         if fault is None:
-            text = f"there is no subnet {quote(subnet_id)}"
+            text = f"there is no subnet {quote(guest.subnet)}"
         else:
-            text = f"its subnet {subnet_id} is left out itself: {fault.reason.value}"
+            text = f"its subnet {guest.subnet} is left out itself: {fault.reason.value}"
         return Problem(Reason.UNKNOWN_SUBNET, text)
 
     def _offer(self, place: int, host: Host, created: int) -> None:
@@ -210,9 +248,8 @@ class Inventory:
                 elif place is not None and host.subnet == place.subnet:
                     continue  # it came with this very change
                 else:
-                    guest, created = candidate_of(host), claims.rank(_GUESTS, guest_id)[0]
-                self._seat(guest, created)
-        self._stirred = {}
+                    guest, created = unseat(host), claims.rank(_GUESTS, guest_id)[0]
+                self._place(seat(guest, place), created)
 
     def _blame(self, key: str, problem: Problem | None) -> None:
         """Set why an object is not served; None for one that is, or that is gone."""

@@ -9,6 +9,7 @@ from .model import Group
 __all__ = ["Layout", "ObjectKind"]
 
 _END: Final = b"/metadata"
+_LENGTH: Final = len(_END)
 
 
 class ObjectKind(Enum):
@@ -35,12 +36,17 @@ class Layout:
         root = (stem + "/" if stem or prefix else "").encode("utf-8", "surrogateescape")
         # Guests come first: they are the most.
         kinds = (ObjectKind.GUESTS, ObjectKind.HYPERVISORS, ObjectKind.SUBNETS)
-        self._folders = tuple((root + kind.value.encode() + b"/", kind) for kind in kinds)
+        folders = [(root + kind.value.encode() + b"/", kind) for kind in kinds]
+        self._folders = tuple((folder, len(folder), kind) for folder, kind in folders)
         self._root = _text(root)
 
     def ranges(self) -> tuple[KeyRange, ...]:
         """The three folders, in the order of their keys."""
-        return tuple(KeyRange.prefix(folder) for folder, _ in self._folders)
+        return tuple(KeyRange.prefix(folder) for folder, _, _ in self._folders)
+
+    def folder(self, kind: ObjectKind) -> bytes:
+        """Return what the keys of one kind of objects begin with."""
+        return next(folder for folder, _, found in self._folders if found is kind)
 
     def wanted(self, key: bytes) -> bool:
         """Whether it is the key of such an object, not of something that belongs to one."""
@@ -51,10 +57,10 @@ class Layout:
 
         The id is any text that has no slash, as `key` wants it.
         """
-        if key.endswith(_END):
-            for folder, kind in self._folders:
-                if key.startswith(folder):
-                    middle = key[len(folder) : -len(_END)]
+        if key[-_LENGTH:] == _END:
+            for folder, length, kind in self._folders:
+                if key[:length] == folder:
+                    middle = key[length:-_LENGTH]
                     if middle and b"/" not in middle:
                         return kind, _text(middle)
         return None

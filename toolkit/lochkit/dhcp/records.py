@@ -7,7 +7,8 @@ a value of the wrong type is an error, whether or not DHCP needs the field.
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast, get_type_hints
+from contextlib import suppress
+from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar, get_type_hints
 
 from cattrs import Converter
 from cattrs.cols import is_namedtuple, namedtuple_dict_structure_factory
@@ -161,26 +162,32 @@ class _Shape(Generic[_RECORD]):
     def __init__(self, record: type[_RECORD]) -> None:
         self._record = record
         self._hints = get_type_hints(record)
-        self._usual = _CONVERTER.get_structure_hook(record)
+        self._usual: Callable[[Any, Any], _RECORD] = _CONVERTER.get_structure_hook(record)
         self._inner = {
             name: _Shape(hint) for name, hint in self._hints.items() if is_namedtuple(hint)
         }
 
-    def make(self, found: dict[str, Any]) -> _RECORD:
-        """Return the record.
+    def read(self, value: bytes) -> _RECORD:
+        """Return the record that a key's value is.
 
         Raises:
-            RecordError: a field is of the wrong type.
+            RecordError: it is none; the message says why.
         """
         try:
+            text = value.decode()
+            found, end = _SCAN(text, 0)
             made = self._usual(found, self._record)
-        except (KeyError, TypeError, _Mismatch):  # a field is absent, or wrong
-            return self._make_slowly(found, "")
-        if len(found) > len(self._hints) and any(
+            if len(found) == len(made) and end == len(text):
+                return made
+        except (StopIteration, ValueError, RecursionError, KeyError, TypeError, _Mismatch):
+            pass  # it is unusual, or wrong: the slow way tells which
+        found = _read_object(value)
+        if found.keys() >= self._hints.keys() and not any(
             name not in self._hints and _fold(name) in self._hints for name in found
         ):
-            return self._make_slowly(found, "")
-        return cast(_RECORD, made)
+            with suppress(KeyError, TypeError, _Mismatch):
+                return self._usual(found, self._record)
+        return self._make_slowly(found, "")
 
     def _make_slowly(self, found: Mapping[str, Any], where: str) -> _RECORD:
         fields: dict[str, Any] = {}
@@ -215,6 +222,9 @@ def _refuse(word: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+_SCAN: Final[Callable[[str, int], tuple[Any, int]]] = vars(_DECODER)[
+    "scan_once"
+]  # what its methods wrap: a value, and where it ends
 _SPACE: Final = " \t\n\r"
 
 
@@ -237,33 +247,11 @@ def _read_object(value: bytes) -> dict[str, Any]:
     return found
 
 
-_HYPERVISORS: Final = _Shape(HypervisorRecord)
-_GUESTS: Final = _Shape(GuestRecord)
-_SUBNETS: Final = _Shape(SubnetRecord)
+read_hypervisor: Final = _Shape(HypervisorRecord).read
+"""Return the hypervisor that a key's value is, or raise RecordError."""
 
+read_guest: Final = _Shape(GuestRecord).read
+"""Return the guest that a key's value is, or raise RecordError."""
 
-def read_hypervisor(value: bytes) -> HypervisorRecord:
-    """Return the hypervisor that is the value of a key.
-
-    Raises:
-        RecordError: it is none.
-    """
-    return _HYPERVISORS.make(_read_object(value))
-
-
-def read_guest(value: bytes) -> GuestRecord:
-    """Return the guest that is the value of a key.
-
-    Raises:
-        RecordError: it is none.
-    """
-    return _GUESTS.make(_read_object(value))
-
-
-def read_subnet(value: bytes) -> SubnetRecord:
-    """Return the subnet that is the value of a key.
-
-    Raises:
-        RecordError: it is none.
-    """
-    return _SUBNETS.make(_read_object(value))
+read_subnet: Final = _Shape(SubnetRecord).read
+"""Return the subnet that a key's value is, or raise RecordError."""

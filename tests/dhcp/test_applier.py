@@ -13,10 +13,11 @@ import trio.testing
 from lochkit.dhcp.applier import Applier, ApplyPolicy
 from lochkit.dhcp.checker import Outcome as Judgement
 from lochkit.dhcp.checker import Verdict
+from lochkit.dhcp.handover import ReloadPolicy
 from lochkit.dhcp.isc import IscBackend
 from lochkit.dhcp.layout import Layout
 from lochkit.dhcp.outcome import Ending
-from lochkit.dhcp.reload import ReloadFailed
+from lochkit.dhcp.reload import NotReached, ReloadFailed
 from lochkit.dhcp.settings import RenderSettings
 from lochkit.dhcp.shrink import ShrinkGuard
 from lochkit.dhcp.wanted import Wanted
@@ -51,6 +52,7 @@ class ScriptedReloader:
 
     def __init__(self, directory: Path) -> None:
         self.failures = 0
+        self.failure: type[ReloadFailed] = ReloadFailed
         self.hangs: trio.CancelScope | None = None
         self.calls: list[tuple[float, frozenset[str], bytes]] = []
         self._directory = directory
@@ -64,7 +66,7 @@ class ScriptedReloader:
             await trio.sleep_forever()
         if self.failures:
             self.failures -= 1
-            raise ReloadFailed("the server does not want to")
+            raise self.failure("the server does not want to")
 
 
 class Rig:
@@ -264,14 +266,27 @@ async def test_neither_is_taken(autojump_clock: trio.testing.MockClock, rig: Rig
     rig.want(1, 2)
     rig.reloader.failures = 4
     outcome = await rig.applier.apply(rig.wanted)
-    assert "is back, and not taken either" in outcome.text
+    assert "are back, and not taken either" in outcome.text
     assert rig.served == [1]
+
+
+async def test_what_nobody_is_there_to_take_stays_installed(
+    autojump_clock: trio.testing.MockClock, rig: Rig
+) -> None:
+    rig.want(1)
+    await rig.applier.apply(rig.wanted)
+    rig.want(1, 2)
+    rig.reloader.failures, rig.reloader.failure = 3, NotReached
+    outcome = await rig.applier.apply(rig.wanted)
+    assert (outcome.ending, outcome.generation, rig.served) == (Ending.FAILED, 2, [1, 2])
+    assert (await rig.applier.apply(rig.wanted)).ending is Ending.INSTALLED
+    assert len(rig.checker.seen) == 2
 
 
 async def test_reloads_keep_their_distance(
     autojump_clock: trio.testing.MockClock, tmp_path: Path
 ) -> None:
-    rig = Rig(tmp_path, reload_interval=5.0)
+    rig = Rig(tmp_path, reloads=ReloadPolicy(interval=5.0))
     for number in (1, 2, 3):
         rig.want(number)
         await rig.applier.apply(rig.wanted)

@@ -28,7 +28,15 @@ from ..runtime.debounce import Debouncer
 from ..runtime.signals import STOP_WITHIN, exit_code_of, run_until_stopped
 from ..runtime.supervisor import start, supervise
 from .dhcp_options import DhcpOptions
-from .dhcp_pipeline import checker_of, folder_of, lines_of, policy_of, prepare_of, reloader_of
+from .dhcp_pipeline import (
+    checker_of,
+    folder_of,
+    kea_servers_of,
+    lines_of,
+    policy_of,
+    prepare_of,
+    reloader_of,
+)
 from .dhcp_setup import STATUS_FILE, backend_of, layout_of, state_dir_of, targets_of
 from .dhcp_view_options import BackendKind
 from .store import open_store
@@ -112,10 +120,11 @@ class Session:
         store = GenerationStore(state_dir_of(options), targets_of(options), options.generations)
         await self._open(store)
         try:
+            servers = kea_servers_of(options)
             yield Applier(
                 store,
-                checker_of(options),
-                reloader_of(options),
+                checker_of(options, servers),
+                reloader_of(options, servers, backend, store),
                 policy_of(options),
                 folder=folder_of(options),
                 lines=lines_of(backend),

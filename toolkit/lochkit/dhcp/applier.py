@@ -4,31 +4,26 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
-from typing import Any, Final
+from typing import Any
 
 import trio
 
 from ..errors import ConfigError
 from ..io.folder import FileFolder
-from ..io.generations import Generation, GenerationStore, InstallError, Staged
-from ..runtime.backoff import Backoff
+from ..io.generations import GenerationStore, InstallError, Staged
 from .checker import Checker
 from .checker import Outcome as Judgement
 from .documents import Document
+from .handover import FOLDER, HOSTS, Handover, NotTaken, ReloadPolicy
 from .model import Group
 from .outcome import Ending, Outcome
-from .reload import Reloader, ReloadFailed
+from .reload import Reloader
 from .shrink import ShrinkGuard
 from .wanted import Wanted
 
 __all__ = ["Applier", "ApplyPolicy"]
 
 log = logging.getLogger(__name__)
-
-_HOSTS: Final = "hosts"  # in a generation's manifest
-FOLDER: Final = "hosts directory"
-"""What a reloader is told when files of the hosts directory have changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +33,12 @@ class ApplyPolicy:
     Attributes:
         guard: against losing too many hosts at once.
         require_check: nothing is installed that no checker has judged.
-        reload_interval: shortest time from one reload to the next, in seconds.
-        reload_retries: how often a failed reload is tried again.
-        reload_waits: between these attempts.
+        reloads: how the server is made to take it.
     """
 
     guard: ShrinkGuard = field(default_factory=ShrinkGuard)
     require_check: bool = False
-    reload_interval: float = 1.0
-    reload_retries: int = 2
-    reload_waits: Backoff = field(default_factory=lambda: Backoff(base=0.5, maximum=10.0))
+    reloads: ReloadPolicy = field(default_factory=ReloadPolicy)
 
 
 class _Stopped(Exception):
@@ -93,16 +84,13 @@ class Applier:
         self._take_lines = lines
         self._prepare = prepare
         self._checker = checker
-        self._reloader = reloader
         self._policy = policy
-        self._jitter = jitter
+        self._handover = Handover(store, folder, reloader, policy.reloads, jitter)
         self._stamps: dict[str, int] = {}  # of what is known to be on the disk
         self._hosts: int | None = None  # in what is on the disk
         self._files: dict[str, bytes | None] = {}  # of the hosts directory, to be written
         self._folder_known = False
         self._lines: list[bytes] = []  # that no checker has accepted yet
-        self._reload_due: set[str] = set()
-        self._reloaded_at = -inf
         self._told = ""  # by the checker
 
     async def apply(self, wanted: Wanted, *, thorough: bool = False) -> Outcome:
@@ -119,6 +107,12 @@ class Applier:
             ending, text = (Ending.INSTALLED if changed else Ending.UNCHANGED), ""
         except _Stopped as stop:
             ending, text = stop.ending, str(stop)
+        except NotTaken as exc:
+            if exc.hosts is not None:  # others are in force now
+                self._stamps.clear()
+                self._folder_known = False
+                self._hosts = exc.hosts
+            ending, text = Ending.FAILED, str(exc)
         except (InstallError, ConfigError) as exc:
             self._stamps.clear()  # who knows what is there now
             ending, text = Ending.FAILED, str(exc)
@@ -138,19 +132,21 @@ class Applier:
         names = await self._different(documents, thorough=thorough)
         current = self._store.current
         if self._hosts is None and current is not None and current != self._store.last_good:
-            self._reload_due.update(one.name for one in documents)  # killed before it had reloaded
+            self._handover.due.update(one.name for one in documents)  # killed before that
         self._files.update(wanted.backend.take_files())
         if names or self._files or self._hosts is None:
             await self._guard(wanted, documents)
         if names:
             await self._install(wanted, documents, names)
-            self._reload_due |= names
+            self._handover.due |= names
+        elif self._files and self._checker is not None:
+            await self._check_folder(documents)
         if await self._write_folder(wanted, thorough=thorough):
-            self._reload_due.add(FOLDER)
+            self._handover.due.add(FOLDER)
         self._hosts = wanted.backend.hosts
-        done = tuple(sorted(self._reload_due))
+        done = tuple(sorted(self._handover.due))
         if done:
-            await self._reload()
+            await self._handover.run()
         return done
 
     async def _different(self, documents: Sequence[Document], *, thorough: bool) -> set[str]:
@@ -166,7 +162,7 @@ class Applier:
                 if await _in_thread(self._store.same, name, document.pieces):
                     self._stamps[name] = document.stamp
                     continue
-                if name in known:
+                if known.get(name) == document.stamp:
                     log.warning("somebody else has changed %s: it is put right", name)
             names.add(name)
         return names
@@ -198,9 +194,8 @@ class Applier:
             _Stopped: the checker is against it.
             InstallError: the disk is.
         """
-        ours = self._store.current.files if self._store.current else {}
         contents = {
-            one.name: one.pieces if one.name in names or one.name not in ours else None
+            one.name: None if self._holds(one.name) and one.name not in names else one.pieces
             for one in documents
         }
         if self._prepare is not None:
@@ -213,6 +208,21 @@ class Applier:
             with trio.CancelScope(shield=True):  # bounded: it only unlinks what is staged
                 await _in_thread(self._store.discard, staged)
         self._stamps = {one.name: one.stamp for one in documents}
+
+    async def _check_folder(self, documents: Sequence[Document]) -> None:
+        """Let the checker judge what is new in the hosts directory, beside what is installed."""
+        contents = {one.name: None if self._holds(one.name) else one.pieces for one in documents}
+        staged = await _in_thread(self._store.stage, contents, {})
+        try:
+            await self._check(staged)
+        finally:
+            with trio.CancelScope(shield=True):
+                await _in_thread(self._store.discard, staged)
+
+    def _holds(self, name: str) -> bool:
+        """Whether the generation in force has this file."""
+        current = self._store.current
+        return current is not None and name in current.files
 
     async def _check(self, staged: Staged) -> None:
         """Let the server's own checker judge.
@@ -245,64 +255,14 @@ class Applier:
         else:
             return False
         self._files = {}
+        self._handover.note(result.undo)
         return result.written > 0 or result.removed > 0
-
-    async def _reload(self) -> None:
-        """Have the server take what is installed, or go back to what it had.
-
-        Raises:
-            _Stopped: it did not take it.
-        """
-        await trio.sleep_until(self._reloaded_at + self._policy.reload_interval)
-        generation = self._store.current
-        try:
-            await self._try_reload()
-        except ReloadFailed as exc:
-            raise _Stopped(Ending.FAILED, await self._go_back(generation, exc)) from exc
-        if generation is not None and self._store.last_good != generation:
-            await _in_thread(self._store.mark_good, generation)
-        self._reload_due.clear()
-
-    async def _try_reload(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._reloader.reload(frozenset(self._reload_due))
-            except ReloadFailed as exc:
-                failures += 1
-                if failures > self._policy.reload_retries:
-                    raise
-                wait = self._policy.reload_waits.jittered(failures, self._jitter())
-                log.warning(
-                    "the reload failed: %s", exc, extra={"retry_in_seconds": round(wait, 1)}
-                )
-                await trio.sleep(wait)
-            else:
-                return
-            finally:
-                self._reloaded_at = trio.current_time()
-
-    async def _go_back(self, generation: Generation | None, failure: ReloadFailed) -> str:
-        """Put the last good generation back, and reload that; what to tell of it."""
-        good = self._store.last_good
-        if good is None or generation is None or good == generation:
-            return f"{failure}; there is no earlier generation to go back to"
-        await _in_thread(self._store.restore, good)
-        self._stamps.clear()
-        try:
-            await self._reloader.reload(frozenset(self._reload_due))
-        except ReloadFailed as exc:
-            return f"{failure}; generation {good.number} is back, and not taken either: {exc}"
-        finally:
-            self._reloaded_at = trio.current_time()
-        self._hosts = good.manifest.get(_HOSTS, self._hosts)
-        return f"{failure}; the last good files are back (generation {good.number})"
 
 
 def _manifest(wanted: Wanted) -> Mapping[str, Any]:
     """What is noted with a generation."""
     return {
-        _HOSTS: wanted.backend.hosts,
+        HOSTS: wanted.backend.hosts,
         "revision": wanted.revision,
         **{group.value: wanted.hosts(group) for group in Group},
     }

@@ -11,8 +11,8 @@ from ..errors import ConfigError
 from ..io.faults import InstallError, telling
 from .kea_family import ReservationChange
 from .kea_plan import knows_reservations, lease_query, lease_to_end, steps
-from .kea_socket import KeaError, KeaSocket
-from .reload import ReloadFailed
+from .kea_socket import KeaError, KeaSocket, KeaUnreachable
+from .reload import NotReached, ReloadFailed
 
 __all__ = ["KeaServer", "KeaSocketReloader"]
 
@@ -186,7 +186,7 @@ class KeaSocketReloader:
         if generation is not None and generation > self._newest:
             changes = self._changes()
             self._newest = self._asked_at = generation
-        failures = []
+        failures: list[Exception] = []
         for name, server in self._servers.items():
             served = self._served[name]
             if changed and name not in changed | self._owed:
@@ -200,13 +200,14 @@ class KeaSocketReloader:
                 if not (sure and mine and await server.change(mine)):
                     await server.replace(self._targets[name])
             except (KeaError, InstallError, ConfigError) as exc:
-                failures.append(str(exc))
+                failures.append(exc)
                 continue
             await server.release(mine)
             self._owed.discard(name)
             self._served[name] = generation
         if failures:
-            raise ReloadFailed("; ".join(failures))
+            away = all(isinstance(exc, KeaUnreachable) for exc in failures)
+            raise (NotReached if away else ReloadFailed)("; ".join(map(str, failures)))
 
 
 def _identity(path: Path) -> tuple[int, ...]:

@@ -20,8 +20,10 @@ __all__ = [
     "AutoReloader",
     "CommandReloader",
     "NoReloader",
+    "NotReached",
     "ReloadFailed",
     "Reloader",
+    "SharedReloader",
     "SignalReloader",
 ]
 
@@ -35,6 +37,10 @@ _MEANT_TO_END: Final = frozenset({SIGTERM, SIGINT, SIGQUIT, SIGKILL})
 
 class ReloadFailed(TransientError):
     """The server has not taken the files, or has not survived it."""
+
+
+class NotReached(ReloadFailed):
+    """There is no server that could have taken them: no reason to think that they are bad."""
 
 
 class Reloader(Protocol):
@@ -57,6 +63,27 @@ class NoReloader:
 
     async def reload(self, changed: frozenset[str]) -> None:
         """Do nothing."""
+
+
+class SharedReloader:
+    """One reloader for all files, and after it another one for some of them.
+
+    Args:
+        first: told of everything.
+        second: told when one of `files` has changed, or nothing is known of what has.
+        files: names.
+    """
+
+    def __init__(self, first: Reloader, second: Reloader, files: frozenset[str]) -> None:
+        self._first = first
+        self._second = second
+        self._files = files
+
+    async def reload(self, changed: frozenset[str]) -> None:
+        """See `Reloader`."""
+        await self._first.reload(changed)
+        if not changed or changed & self._files:
+            await self._second.reload(changed & self._files)
 
 
 class CommandReloader:
@@ -127,14 +154,14 @@ class SignalReloader:
             word = self._pid_file.read_bytes()[:64].split()[:1]
             pid = int(word[0])
         except OSError as exc:
-            raise ReloadFailed(f"can not read {self._pid_file}: {exc.strerror}") from exc
+            raise NotReached(f"can not read {self._pid_file}: {exc.strerror}") from exc
         except (ValueError, IndexError) as exc:
-            raise ReloadFailed(f"{self._pid_file} does not hold a process id") from exc
+            raise NotReached(f"{self._pid_file} does not hold a process id") from exc
         # 0 and negative ones are groups of processes, and -1 is everybody.
         if pid < 2 or pid == os.getpid():
-            raise ReloadFailed(f"{self._pid_file} holds {pid}, which can not be the server")
+            raise NotReached(f"{self._pid_file} holds {pid}, which can not be the server")
         if not _is_alive(pid):
-            raise ReloadFailed(f"process {pid} of {self._pid_file} does not run")
+            raise NotReached(f"process {pid} of {self._pid_file} does not run")
         return pid
 
 

@@ -113,15 +113,15 @@ class Inventory:
             if key.startswith(subnets) and (found := split(key)):
                 self._subnet(found[1], changes[key].new)
         fresh = None if self._known else _Fresh([], [])
-        for key, (_, _, new) in changes.items():
+        for key in changes:  # not their items(), which cost twice as much for a first list
             found = split(key)
             if found is None:
                 continue
             kind, path_id = found
             if kind is _GUEST:
-                self._guest(path_id, new, fresh)
+                self._guest(path_id, changes[key].new, fresh)
             elif kind is _HYPERVISOR:
-                self._hypervisor(path_id, new)
+                self._hypervisor(path_id, changes[key].new)
         if fresh is not None:
             self._add(fresh)
             self._known = bool(changes)

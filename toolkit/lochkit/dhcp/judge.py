@@ -127,15 +127,9 @@ def misfit(guest: Candidate, place: Place) -> Problem:
 def judge_guest(
     path_id: str, value: bytes, places: Mapping[str, Place]
 ) -> Host | Candidate | Problem:
-    """Return the guest as a host in its subnet, or what is wrong with it.
+    """Return the guest as a host in its subnet, one of `places` by id, or what is wrong with it.
 
-    Args:
-        path_id: the id in its key.
-        value: of its key.
-        places: the subnets there are, by id.
-
-    Returns:
-        A candidate when it is right in itself and there is no place for it.
+    A candidate is right in itself, but there is no place for it.
     """
     try:
         if not is_uuid(path_id):

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import stat_result
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -47,21 +47,22 @@ class FileState(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """A set of files that is, or was, in force as a whole.
+    """A set of files that is, or was, in force as a whole. Equal when it is the same one.
 
     Attributes:
         number: goes up from one to the next.
         path: its directory.
-        files: what was written, by name. A name that is not in it had no file.
+        files: what was written, by name; or found to be right, when somebody had touched it. A name
+            that is not in it had no file.
         manifest: what whoever installed it has noted with it, as JSON gives it back.
         adopted: whether it was found in place, not handed over to us.
     """
 
     number: int
     path: Path
-    files: Mapping[str, FileState]
-    manifest: Mapping[str, Any]
-    adopted: bool = False
+    files: Mapping[str, FileState] = field(compare=False)
+    manifest: Mapping[str, Any] = field(compare=False)
+    adopted: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

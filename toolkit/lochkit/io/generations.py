@@ -19,7 +19,7 @@ from .generation import Generation, Staged
 from .lockfile import LockFile
 from .placement import CURRENT, LOCK, Found, Place, places_of
 from .sets import write_adopted, write_set
-from .shelf import GOOD, Shelf, remove, states, torn
+from .shelf import GOOD, Shelf, remove, state_of, states, torn
 
 __all__ = ["Generation", "GenerationStore", "InstallError", "Staged"]
 
@@ -140,10 +140,19 @@ class GenerationStore:
     def same(self, name: str, pieces: Sequence[bytes]) -> bool:
         """Whether what is under a target's path now is exactly this; needs no open store.
 
+        A file of the open store that is right, though somebody has touched it, counts as installed.
+
         Raises:
             InstallError: it is there and can not be read.
         """
-        return holds(self._targets[name], pieces)
+        right = holds(self._targets[name], pieces)
+        current = self._current if self._lock.held else None
+        if right and current is not None and name in current.files:
+            found = state_of(current.path / name)
+            ours = state_of(Path(os.path.realpath(self._targets[name]))) == found
+            if ours and found is not None and found != current.files[name]:
+                self._current = self._shelf.accept(current, name, found)
+        return right
 
     def count(self, name: str, marker: bytes) -> int:
         """How often `marker` is under a target's path now; needs no open store.
@@ -161,7 +170,7 @@ class GenerationStore:
             InstallError, ConfigError: a target can not be looked at.
         """
         current = self._current
-        if current is None or self._shelf.led_to(CURRENT) is not current:
+        if current is None or self._shelf.led_to(CURRENT) != current:
             return frozenset(self._targets)
         astray = {place.name for place in self._places() if place.found is not Found.OURS}
         edited = {name for name, written, found in states(current) if written != found}

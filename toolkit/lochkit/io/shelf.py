@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from .generation import (
 )
 from .placement import CURRENT
 
-__all__ = ["GOOD", "STAGE", "Shelf", "remove", "states", "torn"]
+__all__ = ["GOOD", "STAGE", "Shelf", "remove", "state_of", "states", "torn"]
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,13 @@ class Shelf:
         self.generations[number], self._paths[number] = generation, path
         return generation
 
+    def accept(self, generation: Generation, name: str, state: FileState) -> Generation:
+        """Take a file as it is now for what was written."""
+        files = {**generation.files, name: state}
+        accepted = replace(generation, files=files)
+        self.generations[generation.number] = accepted
+        return accepted
+
     def give_back(self, generation: Generation, staged: Staged) -> None:
         """Undo `take`, as far as the disk lets us."""
         self.generations.pop(generation.number, None)
@@ -212,13 +220,20 @@ def states(generation: Generation) -> Iterator[tuple[str, FileState, FileState |
         InstallError: it can not be told.
     """
     for name, written in generation.files.items():
-        path = generation.path / name
-        with telling("can not look at", path):
-            try:
-                found = FileState.of(path.lstat())
-            except FileNotFoundError:
-                found = None
-        yield name, written, found
+        yield name, written, state_of(generation.path / name)
+
+
+def state_of(path: Path) -> FileState | None:
+    """The state of a file; None when it is missing.
+
+    Raises:
+        InstallError: it can not be told.
+    """
+    with telling("can not look at", path):
+        try:
+            return FileState.of(path.lstat())
+        except FileNotFoundError:
+            return None
 
 
 def torn(generation: Generation) -> str | None:

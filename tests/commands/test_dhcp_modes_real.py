@@ -67,7 +67,7 @@ async def test_they_read_etcd_at_one_revision(debian_etcd: Binaries, tmp_path: P
             dump = await server.ctl("get", "--prefix", "/lochness", "-w", "json")
             (tmp_path / "dump.json").write_bytes(dump)
             words = ("-d", "example.com", "--from-file", str(tmp_path / "dump.json"))
-            assert await ran("render", *words) == await ran("render", *view, *etcd)
+            assert (await ran("render", *words)).out == (await ran("render", *view, *etcd)).out
             key = f"/lochness/guests/{WEB}/metadata"
             await client.kv.delete(KeyRange.exact(key.encode()))
             out = (await ran("diff", *view, *etcd, code=1)).out

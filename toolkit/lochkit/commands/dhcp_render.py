@@ -1,6 +1,5 @@
 """``lochkit dhcp render``: print the files, or write them to a directory."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +55,7 @@ async def run(options: DhcpRenderOptions) -> int:
         view = await view_of(options)
         tell_left_out(view.left_out)
         files = _files(view.wanted.backend, options.only)
-        folder = os.path.basename(os.path.abspath(options.hosts_dir or ""))
+        folder = _folder(options)
         if options.output is not None:
             await trio.to_thread.run_sync(_write, Path(options.output), files, folder)
         else:
@@ -78,6 +77,11 @@ def _files(backend: Backend, only: str | None) -> _Files:
     if only not in documents:
         raise Refused(f"there is no file {only!r}: --only takes {', '.join(documents)}")
     return _Files({only: documents[only]}, {})
+
+
+def _folder(options: DhcpRenderOptions) -> str:
+    """The name of the hosts directory; of no use when there is none."""
+    return Path(options.hosts_dir or "").absolute().name
 
 
 def _printed(files: _Files, folder: str) -> Iterator[bytes]:

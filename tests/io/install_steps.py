@@ -137,7 +137,7 @@ def random_kills(directory: Path, rounds: int) -> None:
         assert leftovers(directory) == []
         install(store, "last")
         assert store.disturbed() == frozenset()
-        assert len(store.generations) <= 3
+        assert len(store.generations) <= 3 + 1  # besides what was good until now
     assert read_targets(directory) == read_current(directory) == "last"
     print(f"{rounds} kills, {busy} of them in the middle of it; {len(seen)} different sets")
     assert busy > rounds / 4

@@ -10,15 +10,17 @@ import pytest
 import trio
 
 from lochkit.etcd.prefix import KeyRange
+from tests.commands.dhcping import dhcping
 from tests.dhcp.hosts import GOLDEN
 from tests.dhcp.kea_server import fake_kea, real_kea
-from tests.etcd.real import client_of
+from tests.etcd.real import client_of, until
 from tests.servers.binaries import Binaries
 from tests.servers.etcd_server import EtcdServer
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = GOLDEN / "etcd-keys.json"
 WEB, DB = "04b1d7aa-93c5-4f6e-9d21-7c5be1f0a101", "6e4f9c20-1d88-4b37-8a4c-52d0c7e3b202"
+HALF = "f27d3b84-0c59-4a6e-8e97-91b2d8c6f404"
 LIMIT = 60
 HOOKS = [*Path("/usr/lib").glob("*/kea/hooks/libdhcp_lease_cmds.so")]
 
@@ -74,6 +76,33 @@ async def test_they_read_etcd_at_one_revision(debian_etcd: Binaries, tmp_path: P
             assert f"-    host {WEB}" in out
             out = (await ran("audit", *etcd, code=1)).out
             assert "orphan-reservation" in out
+
+
+@pytest.mark.real_etcd
+async def test_status_of_a_real_daemon(debian_etcd: Binaries, tmp_path: Path) -> None:
+    texts: dict[str, str] = json.loads(SNAPSHOT.read_text())
+    words = ("status", "-c", str(tmp_path / "conf"))
+    golden = {name: (GOLDEN / name).read_text() for name in ("hypervisors.conf", "guests.conf")}
+    with trio.fail_after(LIMIT):
+        async with EtcdServer.run(debian_etcd) as server:
+            async with client_of(server.endpoint) as client:
+                for key, text in texts.items():
+                    await client.kv.put(key.encode(), text.encode())
+            async with dhcping(tmp_path, "-e", server.endpoint) as daemon:
+                await daemon.has(golden)
+                await until(10, lambda: (tmp_path / "conf/.lochkit/status.json").exists())
+                out = (await ran(*words)).out
+                assert f"running, process {daemon.process.pid}, for isc" in out
+                assert "2 hypervisors, 2 guests" in out
+                assert f"{HALF}/metadata  no-address  since" in out
+                assert "unplaced" in out
+                server.kill()
+                await until(20, lambda: daemon.status().etcd is not None)
+                told = json.loads((await ran(*words, "--json", code=1)).out)
+                assert told["reporting"]
+                assert told["in_step"]
+                assert told["etcd"]
+            assert "not running" in (await ran(*words, code=1)).out
 
 
 def config(directory: Path, hooks: list[Path]) -> dict[str, Any]:

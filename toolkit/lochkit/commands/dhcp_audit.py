@@ -19,7 +19,7 @@ from ..dhcp.leases import Lease, LeaseError, Leases, leases_of_answer, read_leas
 from ..errors import ConfigError, LochkitError
 from ..etcd_options import EtcdOptions
 from ..options import Subcommand, flag, option, shared
-from .dhcp_output import print_lines, table
+from .dhcp_output import counted, print_lines, table
 from .dhcp_source import from_file_option, read_everything, to_the_end
 
 __all__ = ["SUBCOMMAND", "DhcpAuditOptions", "run"]
@@ -167,9 +167,8 @@ def _readable(findings: Sequence[Finding]) -> Iterator[str]:
     yield from table((finding.kind.value, finding.where, finding.text) for finding in findings)
     faults = sum(finding.fault for finding in findings)
     told = len(findings) - faults
-    yield f"{faults or 'no'} fault{'' if faults == 1 else 's'} found" + (
-        f", and {told} that may be none" if told else ""
-    )
+    found = counted(faults, "fault") if faults else "no faults"
+    yield f"{found} found" + (f", and {told} that may be none" if told else "")
 
 
 HELP: Final = """\

@@ -15,7 +15,7 @@ from ..dhcp.check_run import Outcome, Verdict
 from ..dhcp.model import Group
 from ..io.durable import Access, write_new
 from ..options import Subcommand, flag, option
-from .dhcp_output import print_lines, shown, table
+from .dhcp_output import counted, print_lines, shown, table
 from .dhcp_pipeline import lines_of, server_checker
 from .dhcp_setup import conf_dir_of
 from .dhcp_source import DhcpReadOptions, View, to_the_end, view_of
@@ -116,7 +116,8 @@ def _readable(report: dict[str, Any]) -> Iterator[str]:
     said = report["text"].splitlines()
     yield f"{report['backend']}: {report['outcome']}" + (f": {shown(said[0])}" if said else "")
     yield from (f"  {shown(line)}" for line in said[1:])
-    yield f"served: {report['hypervisors']} hypervisors, {report['guests']} guests"
+    hypervisors = counted(report["hypervisors"], "hypervisor")
+    yield f"served: {hypervisors}, {counted(report['guests'], 'guest')}"
     if report["left_out"]:
         counts = ", ".join(f"{count} {reason}" for reason, count in report["left_out"].items())
         yield f"left out: {counts}"

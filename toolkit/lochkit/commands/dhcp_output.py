@@ -10,7 +10,16 @@ import trio
 
 from ..errors import LochkitError
 
-__all__ = ["Refused", "has_colours", "instant", "print_lines", "shown", "table", "write_pieces"]
+__all__ = [
+    "Refused",
+    "counted",
+    "has_colours",
+    "instant",
+    "print_lines",
+    "shown",
+    "table",
+    "write_pieces",
+]
 
 _LINES: Final = 4096
 # What a terminal might act on: keys and names are what anybody wrote.
@@ -87,6 +96,11 @@ def table(rows: Iterable[Sequence[str]]) -> Iterable[str]:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join(cells).rstrip()
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``1 guest``, ``2 guests``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def instant(seconds: float) -> str:

@@ -18,7 +18,7 @@ from ..dhcp.status import Status
 from ..errors import ConfigError
 from ..io.placement import LOCK
 from ..options import Subcommand, flag
-from .dhcp_output import instant, print_lines, shown, table
+from .dhcp_output import counted, instant, print_lines, shown, table
 from .dhcp_setup import STATUS_FILE, state_dir_of
 from .dhcp_view_options import DhcpPlaceOptions
 
@@ -138,18 +138,13 @@ def _facts(seen: _Seen, status: Status, now: float) -> Iterator[tuple[str, str]]
         yield "daemon", "not running; what follows is what it last knew"
     yield "in step", "yes" if status.in_step else "no"
     yield "etcd", f"away: {status.etcd}" if status.etcd else f"revision {status.revision}"
-    yield "served", f"{status.hypervisors} hypervisors, {status.guests} guests"
+    served = counted(status.hypervisors, "hypervisor"), counted(status.guests, "guest")
+    yield "served", ", ".join(served)
     if status.left_out:
         counts = ", ".join(f"{count} {reason}" for reason, count in status.left_out.items())
         yield "left out", counts
-    yield (
-        "installed",
-        (
-            f"generation {status.generation}, {status.installed_hosts} hosts"
-            if status.generation
-            else "nothing"
-        ),
-    )
+    installed = f"generation {status.generation}, {counted(status.installed_hosts, 'host')}"
+    yield "installed", installed if status.generation else "nothing"
     yield "last apply", _ago(status.last_apply, now)
     if status.last_error is not None:
         yield "last error", f"{_ago(status.last_error_at, now)}: {status.last_error}"

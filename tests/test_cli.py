@@ -193,7 +193,7 @@ def sample_value(field: OptionField) -> Any:
     if field.type in (int, float):
         numbers = map(field.type, (3, 1, 7, 50, 4000))
         return next(n for n in numbers if n != field.default and not [*field.faults(n)])
-    words = ("/sample", "sample", "http://127.0.0.1:1", "USR1", "a=b", "0755")
+    words = ("/sample", "sample", "http://127.0.0.1:1", "USR1", "a=b", "0755", "guests.bios=x")
     word = next(w for w in words if not [*field.faults((w,) if field.is_many else w)])
     return [word] if field.is_many else word
 
@@ -229,7 +229,15 @@ def test_every_option_has_its_words_its_variable_and_its_key(
     text = shlex.join(value) if isinstance(value, list) else str(value)
     collected: list[Any] = []
     does(monkeypatch, collected.append, module)
-    command = [] if field.option.is_argument else ["--", "cmd"]
+    needed = [
+        as_words(other, ["cmd"] if other.option.is_argument else sample_value(other))
+        for other in sorted(
+            option_fields(import_module(module).SUBCOMMAND.options),
+            key=lambda other: other.option.is_argument,
+        )
+        if (other.option.required or other.option.is_argument) and other.name != field.name
+    ]
+    command = [word for words in needed for word in words]
 
     def outcome(words: list[str], environ: Mapping[str, str]) -> Any:
         with monkeypatch.context() as context:
@@ -239,7 +247,9 @@ def test_every_option_has_its_words_its_variable_and_its_key(
         complaint = re.sub(r"(?s).*Error: ", "", capsys.readouterr().err)
         return collected.pop() if code == 0 else complaint
 
-    by_words = outcome([name, *as_words(field, value), *command], {})
+    own = as_words(field, value)
+    last = field.option.is_argument
+    by_words = outcome([name, *((*command, *own) if last else (*own, *command))], {})
     by_variable = outcome([name, *command], {f"LOCHKIT_{variable.upper()}": text})
     by_key = outcome(["--config", str(file), name, *command], {})
     # Some options make sense only beside others; then all three are refused in the same words.

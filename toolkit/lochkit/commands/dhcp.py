@@ -21,6 +21,7 @@ from ..errors import LochkitError
 from ..etcd.follow import Follower, Store
 from ..etcd.model import Step
 from ..io.generations import GenerationStore, InstallError
+from ..io.lockfile import LockHeld
 from ..io.notify import Notifier
 from ..options import Mode, Subcommand
 from ..runtime.backoff import Backoff
@@ -37,7 +38,14 @@ from .dhcp_pipeline import (
     prepare_of,
     reloader_of,
 )
-from .dhcp_setup import STATUS_FILE, backend_of, layout_of, state_dir_of, targets_of
+from .dhcp_setup import (
+    STATUS_FILE,
+    backend_of,
+    layout_of,
+    require_kea_base,
+    state_dir_of,
+    targets_of,
+)
 from .dhcp_view_options import BackendKind
 from .store import open_store
 
@@ -145,6 +153,11 @@ class Session:
         while True:
             try:
                 return await trio.to_thread.run_sync(store.open)
+            except LockHeld:
+                if failures:
+                    raise
+                failures += 1  # it may have been `status`, which tries the lock for an instant
+                await trio.sleep(0.2)
             except InstallError as exc:
                 if self._options.once:
                     raise
@@ -175,6 +188,7 @@ async def run(options: DhcpOptions) -> int:
             "ISC has ended its dhcpd (4.4.3-P1 of October 2022 is the last one);"
             " --backend kea is the way on"
         )
+    require_kea_base(options)
     session = Session(options)
 
     async def body() -> None:

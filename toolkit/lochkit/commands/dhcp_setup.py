@@ -18,7 +18,9 @@ __all__ = [
     "SUBNET_IDS_FILE",
     "backend_of",
     "conf_dir_of",
+    "kea_base_path",
     "layout_of",
+    "require_kea_base",
     "settings_of",
     "state_dir_of",
     "targets_of",
@@ -69,7 +71,7 @@ def targets_of(options: DhcpViewOptions) -> dict[str, Path]:
     directory = conf_dir_of(options)
     if options.backend is BackendKind.KEA:
         targets = {"kea-dhcp4.conf": directory / "kea-dhcp4.conf"}
-        if _kea_base_path(options, 6) is not None:
+        if kea_base_path(options, 6) is not None:
             targets["kea-dhcp6.conf"] = directory / "kea-dhcp6.conf"
         return targets
     if options.backend is BackendKind.DNSMASQ:
@@ -125,7 +127,23 @@ def backend_of(options: DhcpViewOptions) -> Backend:
         raise ConfigError(f"the base configuration of Kea: {exc}") from exc
 
 
-def _kea_base_path(options: DhcpViewOptions, version: Literal[4, 6]) -> Path | None:
+def require_kea_base(options: DhcpViewOptions) -> None:
+    """See that the operator has said what Kea is to be besides what we write. To take its file
+    over without that would leave it without its interfaces, its hooks and its lease database.
+
+    Raises:
+        ConfigError: there is no base configuration.
+    """
+    if options.backend is BackendKind.KEA and kea_base_path(options, 4) is None:
+        path = conf_dir_of(options) / "kea-dhcp4.base.json"
+        raise ConfigError(
+            f"there is no {path}: put there your configuration of kea-dhcp4 without the subnets and"
+            " reservations that lochkit is to write, or name such a file with --kea-base"
+            " (lochkit dhcp render -b kea shows one that lochkit can begin with)"
+        )
+
+
+def kea_base_path(options: DhcpViewOptions, version: Literal[4, 6]) -> Path | None:
     """Where the operator's part of a configuration is; None when there is none."""
     given = options.kea_base if version == 4 else options.kea6_base
     path = Path(given) if given else conf_dir_of(options) / f"kea-dhcp{version}.base.json"
@@ -133,7 +151,7 @@ def _kea_base_path(options: DhcpViewOptions, version: Literal[4, 6]) -> Path | N
 
 
 def _kea_base(options: DhcpViewOptions, version: Literal[4, 6]) -> Mapping[str, Any] | None:
-    path = _kea_base_path(options, version)
+    path = kea_base_path(options, version)
     if path is None:
         return None
     from ..dhcp.kea_json import parse_kea_json

@@ -51,6 +51,17 @@ def test_the_directory_holds_what_is_wanted_and_what_is_not_ours(tmp_path: Path)
     assert os.path.samestat(before, (tmp_path / "host-1").stat()), "not written again"
 
 
+def test_our_files_are_counted(tmp_path: Path) -> None:
+    files = FileFolder(tmp_path, ours)
+    (tmp_path / "README").write_bytes(b"theirs")
+    (tmp_path / ".host-9.lochkit-0123").write_bytes(b"of a killed process")
+    assert files.count() == 0
+    files.sync({"host-1": b"1", "host-2": b"2"})
+    assert files.count() == 2
+    with pytest.raises(InstallError, match="create the directory"):
+        FileFolder(tmp_path / "later", ours).count()
+
+
 def test_a_change_can_be_undone(tmp_path: Path) -> None:
     files = FileFolder(tmp_path, ours)
     files.sync({"host-1": b"1", "host-2": b"2"})

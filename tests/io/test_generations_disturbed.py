@@ -28,6 +28,31 @@ def test_an_edit_of_equal_size_is_seen(site: Site) -> None:
     assert site.store.disturbed() == {"b.conf"}
 
 
+def test_a_file_that_was_touched_and_is_right_counts_as_installed(site: Site) -> None:
+    generation = site.install(b"one", b"two")
+    site.store.mark_good(generation)
+    site.edit("b.conf", b"two")
+    assert site.store.disturbed() == {"b.conf"}
+    assert not site.store.same("b.conf", [b"TWO"])
+    assert site.store.disturbed() == {"b.conf"}
+    assert site.store.same("b.conf", [b"two"])
+    assert site.store.disturbed() == frozenset()
+    assert site.store.current == site.store.last_good == generation
+    site.install(b"three", None)
+    assert site.read() == (b"three", b"two")
+    site.store.restore(generation)
+    assert site.store.disturbed() == frozenset()
+
+
+def test_a_copy_beside_the_store_does_not_count_as_installed(site: Site) -> None:
+    site.install(b"one", b"two")
+    site.edit("b.conf", b"edited")
+    site.targets["b.conf"].unlink()
+    site.targets["b.conf"].write_bytes(b"two")
+    assert site.store.same("b.conf", [b"two"])
+    assert site.store.disturbed() == {"b.conf"}
+
+
 def test_a_replaced_file_is_seen_adopted_and_replaced(site: Site) -> None:
     good = site.install(b"one", b"two")
     site.store.mark_good(good)

@@ -72,12 +72,13 @@ class FileFolder:
         self._mode = mode
 
     def count(self) -> int:
-        """How many of our files there are; 0 when there is no directory yet.
+        """How many of our files there are. None of them is read.
 
         Raises:
-            InstallError, ConfigError: the directory can not be read.
+            InstallError: the directory can not be read, or is not there: it may be mounted later.
+            ConfigError: it can never be read.
         """
-        return sum(1 for name in self._names() if self._ours(name))
+        return sum(1 for name in self._names() if not name.startswith(".") and self._ours(name))
 
     def sync(self, files: Mapping[str, bytes]) -> FolderChange:
         """Let the directory hold exactly these of our files.

@@ -127,11 +127,7 @@ class GenerationStore:
         if what is None:
             return
         whole = self._shelf.whole(self._good)
-        log.warning(
-            "the installed generation is damaged: %s is not all there",
-            what,
-            extra={"store": str(self._store), "fallback": whole.number if whole else None},
-        )
+        log.warning("%s of %s is not all there; going back", what, self._store / CURRENT)
         if whole is not None:
             self._shelf.lead(CURRENT, whole)
             self._shelf.sync()
@@ -140,18 +136,16 @@ class GenerationStore:
     def same(self, name: str, pieces: Sequence[bytes]) -> bool:
         """Whether what is under a target's path now is exactly this; needs no open store.
 
-        A file of the open store that is right, though somebody has touched it, counts as installed.
+        A file of the open store that is right, though somebody touched it, counts as installed.
 
         Raises:
             InstallError: it is there and can not be read.
         """
         right = holds(self._targets[name], pieces)
-        current = self._current if self._lock.held else None
-        if right and current is not None and name in current.files:
-            found = state_of(current.path / name)
-            ours = state_of(Path(os.path.realpath(self._targets[name]))) == found
-            if ours and found is not None and found != current.files[name]:
-                self._current = self._shelf.accept(current, name, found)
+        found = state_of(self._targets[name])
+        right = holds(self._targets[name], pieces)
+        if right and found and self._current and self._lock.held:
+            self._current = self._shelf.accept(self._current, name, found)
         return right
 
     def count(self, name: str, marker: bytes) -> int:
@@ -240,8 +234,7 @@ class GenerationStore:
             ValueError: it is not kept.
         """
         self._check_open()
-        if self._shelf.generations.get(generation.number) != generation:
-            raise ValueError(f"generation {generation.number} is not kept")
+        generation = self._shelf.kept(generation)
         if (name := torn(generation)) is not None:
             raise InstallError(f"{generation.path / name} is not all there", generation.path / name)
         self._adopt(generation)
@@ -292,8 +285,7 @@ class GenerationStore:
             paths = {place.name: place.path for place, _ in looks}
             staged = write_adopted(self._shelf.new_stage(), self._current, paths)
             generation = self._install(staged, *needed)
-            names = ", ".join(map(str, paths.values()))
-            log.info("adopted %s", names, extra={"generation": generation.number})
+            log.info("adopted %s", ", ".join(map(str, paths.values())))
             if self._good is None:
                 self.mark_good(generation)
         for place, look in looks:

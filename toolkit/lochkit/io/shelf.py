@@ -157,10 +157,27 @@ class Shelf:
         self.generations[number], self._paths[number] = generation, path
         return generation
 
+    def kept(self, generation: Generation) -> Generation:
+        """The same generation, as it is known now.
+
+        Raises:
+            ValueError: it is not kept.
+        """
+        found = self.generations.get(generation.number)
+        if found is None or found != generation:
+            raise ValueError(f"generation {generation.number} is not kept")
+        return found
+
     def accept(self, generation: Generation, name: str, state: FileState) -> Generation:
-        """Take a file as it is now for what was written."""
-        files = {**generation.files, name: state}
-        accepted = replace(generation, files=files)
+        """Take a file of a generation for what was written, if it is the one in this state.
+
+        Raises:
+            InstallError: it can not be told.
+        """
+        written = generation.files.get(name, state)
+        if written == state or state_of(generation.path / name) != state:
+            return generation
+        accepted = replace(generation, files={**generation.files, name: state})
         self.generations[generation.number] = accepted
         return accepted
 
@@ -213,6 +230,19 @@ def _read(path: Path) -> Generation | None:
             return None
 
 
+def state_of(path: Path) -> FileState | None:
+    """A file as it is now, links followed; None when there is none.
+
+    Raises:
+        InstallError: it can not be told.
+    """
+    with telling("can not look at", path):
+        try:
+            return FileState.of(path.stat())
+        except FileNotFoundError:
+            return None
+
+
 def states(generation: Generation) -> Iterator[tuple[str, FileState, FileState | None]]:
     """Yield name, state as written and state as it is now of each file; None is missing.
 
@@ -221,19 +251,6 @@ def states(generation: Generation) -> Iterator[tuple[str, FileState, FileState |
     """
     for name, written in generation.files.items():
         yield name, written, state_of(generation.path / name)
-
-
-def state_of(path: Path) -> FileState | None:
-    """The state of a file; None when it is missing.
-
-    Raises:
-        InstallError: it can not be told.
-    """
-    with telling("can not look at", path):
-        try:
-            return FileState.of(path.lstat())
-        except FileNotFoundError:
-            return None
 
 
 def torn(generation: Generation) -> str | None:

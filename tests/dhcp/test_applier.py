@@ -327,6 +327,22 @@ async def test_a_file_that_somebody_else_has_changed_is_put_right(
     assert "somebody else" in caplog.text
 
 
+async def test_an_edited_file_behind_a_plain_one_that_is_right_stops_nothing(
+    autojump_clock: trio.testing.MockClock, rig: Rig
+) -> None:
+    rig.want(1)
+    await rig.applier.apply(rig.wanted)
+    guests = rig.directory / "guests.conf"
+    content = guests.read_bytes()
+    guests.resolve().write_text("edited in our own store")
+    guests.unlink()
+    guests.write_bytes(content)
+    rig.want(1, 2)
+    assert (await rig.applier.apply(rig.wanted)).ending is Ending.INSTALLED
+    assert rig.served == [1, 2]
+    assert guests.read_bytes() == content
+
+
 async def test_a_disk_that_is_full_is_reported_and_the_last_good_files_stay(
     autojump_clock: trio.testing.MockClock, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ class Applier:
         self._folder_known = False
         self._lines: list[bytes] = []  # that no checker has accepted yet
         self._told = ""  # by the checker
+        self._disturbed: frozenset[str] = frozenset()  # files that somebody has touched
 
     async def apply(self, wanted: Wanted, *, thorough: bool = False) -> Outcome:
         """Make files and server as wanted.
@@ -151,7 +152,7 @@ class Applier:
 
     async def _different(self, documents: Sequence[Document], *, thorough: bool) -> set[str]:
         """Names of the files that are not as wanted."""
-        disturbed = await _in_thread(self._store.disturbed)
+        self._disturbed = disturbed = await _in_thread(self._store.disturbed)
         known = {} if thorough else self._stamps
         names = set()
         for document in documents:
@@ -195,7 +196,7 @@ class Applier:
             InstallError: the disk is.
         """
         contents = {
-            one.name: None if self._holds(one.name) and one.name not in names else one.pieces
+            one.name: None if one.name not in names and self._holds(one.name) else one.pieces
             for one in documents
         }
         if self._prepare is not None:
@@ -220,9 +221,9 @@ class Applier:
                 await _in_thread(self._store.discard, staged)
 
     def _holds(self, name: str) -> bool:
-        """Whether the generation in force has this file."""
+        """Whether the generation in force has this file, as it was written."""
         current = self._store.current
-        return current is not None and name in current.files
+        return current is not None and name in current.files and name not in self._disturbed
 
     async def _check(self, staged: Staged) -> None:
         """Let the server's own checker judge.

@@ -314,6 +314,23 @@ async def test_too_many_hosts_gone_at_once_are_held_back_also_after_a_restart(
     assert (allowed_outcome.ending, allowed.served) == (Ending.INSTALLED, [])
 
 
+async def test_hosts_of_another_program_that_were_put_back_do_not_vanish_either(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    for name in FILES:
+        (tmp_path / name).write_text("group x {\n    host a {\n    }\n\n    host b {\n    }\n}\n")
+    rig = Rig(tmp_path)
+    rig.want(1, 2, 3)
+    rig.reloader.failures = 3
+    outcome = await rig.applier.apply(rig.wanted)
+    assert "the last good files are back" in outcome.text
+    for numbers in ((), (1,)):
+        rig.want(*numbers)
+        outcome = await rig.applier.apply(rig.wanted)
+        assert (outcome.ending, outcome.hosts) == (Ending.HELD, 4)
+    assert "host a" in (tmp_path / FILES[0]).read_text()
+
+
 async def test_a_file_that_somebody_else_has_changed_is_put_right(
     autojump_clock: trio.testing.MockClock, rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

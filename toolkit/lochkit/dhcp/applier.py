@@ -109,10 +109,10 @@ class Applier:
         except _Stopped as stop:
             ending, text = stop.ending, str(stop)
         except NotTaken as exc:
-            if exc.hosts is not None:  # others are in force now
+            if exc.put_back:
                 self._stamps.clear()
                 self._folder_known = False
-                self._hosts = exc.hosts
+                self._hosts = exc.hosts  # None is counted before the next attempt
             ending, text = Ending.FAILED, str(exc)
         except (InstallError, ConfigError) as exc:
             self._stamps.clear()  # who knows what is there now

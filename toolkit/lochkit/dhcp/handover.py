@@ -42,11 +42,14 @@ class NotTaken(Exception):
     """The server has not taken what was installed; the text is for the operator.
 
     Attributes:
-        hosts: how many there are in what was put back; None when nothing was.
+        put_back: whether other files are in force now than those that were installed.
+        hosts: how many there are in them; None when that is not known, as of what another program
+            had written.
     """
 
-    def __init__(self, text: str, hosts: int | None = None) -> None:
+    def __init__(self, text: str, *, put_back: bool = False, hosts: int | None = None) -> None:
         super().__init__(text)
+        self.put_back = put_back
         self.hosts = hosts
 
 
@@ -131,7 +134,7 @@ class Handover:
         good = self._store.last_good
         if good is None or generation is None or (good == generation and not self._undo):
             return NotTaken(f"{failure}; there is no earlier generation to go back to")
-        hosts = int(good.manifest.get(HOSTS, 0))
+        hosts: int | None = good.manifest.get(HOSTS)
         if good != generation:
             await trio.to_thread.run_sync(self._store.restore, good)
         if self._folder is not None and self._undo:
@@ -142,6 +145,6 @@ class Handover:
             await self._reload()
         except ReloadFailed as exc:
             text = f"{failure}; the last good files are back, and not taken either: {exc}"
-            return NotTaken(text, hosts)
+            return NotTaken(text, put_back=True, hosts=hosts)
         text = f"{failure}; the last good files are back (generation {good.number})"
-        return NotTaken(text, hosts)
+        return NotTaken(text, put_back=True, hosts=hosts)

@@ -206,13 +206,16 @@ def test_a_path_that_would_be_more_than_a_path_is_refused(path: str) -> None:
 
 def test_lines_to_check_are_those_that_changed() -> None:
     backend = golden()
-    lines = backend.take_lines()
+    lines = backend.lines_to_check()
+    assert backend.lines_to_check() == lines
+    backend.lines_accepted()
     assert len([line for line in lines if line.startswith(b"dhcp-host=")]) == 4
     assert len([line for line in lines if line.startswith(b"dhcp-option=tag:")]) == len(lines) - 4
-    assert backend.take_lines() == []
+    assert backend.lines_to_check() == []
+    backend.update(guest(name="first"))  # and rejected, or never checked: it is no more
     backend.update(guest(name="other"))
     backend.update(Update(guests={DB: None}))
-    assert backend.take_lines() == [
+    assert backend.lines_to_check() == [
         b"dhcp-host=02:1a:4f:c3:77:01,set:lochkit-in-guests,10.20.0.37,other"
     ]
 
@@ -241,7 +244,7 @@ def test_the_files_hold_exactly_the_hosts_and_dnsmasq_accepts_them(
     names = {line[0]: line[2] for line in words if len(line) > 2}
     assert names.items() <= {host.mac: host.name for host in served}.items()
 
-    checked = backend.take_lines()
+    checked = backend.lines_to_check()
     assert len(checked) == len(lines) + len(opts.splitlines()) - 1
     own = [line for line in conf.splitlines() if not line.startswith((b"dhcp-hosts", b"dhcp-opts"))]
     path = tmp_path / "test.conf"

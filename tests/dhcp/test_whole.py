@@ -122,7 +122,7 @@ def test_dnsmasqs_files(pairs: list[tuple[bytes, bytes | None]], tmp_path: Path)
         if path_id not in refused
     }
     main = tmp_path / "main.conf"
-    lines = b"\n".join(backend.take_lines())
+    lines = b"\n".join(backend.lines_to_check())
     conf = b"".join(
         line
         for line in contents(backend)["dnsmasq.conf"].splitlines(keepends=True)

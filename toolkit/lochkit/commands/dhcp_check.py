@@ -76,7 +76,8 @@ async def _judge(view: View, options: DhcpCheckOptions) -> Verdict:
         for document in backend.documents():
             staged[document.name] = directory / document.name
             await trio.to_thread.run_sync(_write, staged[document.name], document.pieces)
-        return await checker.check(staged, lines_of(backend)())
+        lines = lines_of(backend)
+        return await checker.check(staged, lines.lines_to_check() if lines else ())
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:

@@ -2,14 +2,14 @@
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from ..dhcp.applier import ApplyPolicy
 from ..dhcp.checker import AllCheckers, Checker, DnsmasqChecker, IscChecker, KeaChecker
-from ..dhcp.documents import Backend
+from ..dhcp.documents import Backend, LineSource
 from ..dhcp.handover import ReloadPolicy
 from ..dhcp.kea import KeaBackend
 from ..dhcp.kea_live import KeaServer, KeaSocketReloader
@@ -172,10 +172,9 @@ def folder_of(options: DhcpOptions) -> FileFolder | None:
     return FileFolder(Path(options.hosts_dir).absolute(), is_host_file)
 
 
-def lines_of(backend: Backend) -> Callable[[], Sequence[bytes]]:
-    """What takes the lines that dnsmasq's checker must be given."""
-    take = getattr(backend, "take_lines", None)
-    return tuple if take is None else take
+def lines_of(backend: Backend) -> LineSource | None:
+    """What has the lines that dnsmasq's checker must be given."""
+    return backend if isinstance(backend, LineSource) else None
 
 
 def prepare_of(options: DhcpOptions, backend: Backend) -> Callable[[], None] | None:

@@ -13,7 +13,7 @@ from ..io.folder import FileFolder
 from ..io.generations import GenerationStore, InstallError, Staged
 from .checker import Checker
 from .checker import Outcome as Judgement
-from .documents import Document
+from .documents import Document, LineSource
 from .handover import FOLDER, HOSTS, Handover, NotTaken, ReloadPolicy
 from .model import Group
 from .outcome import Ending, Outcome
@@ -58,8 +58,8 @@ class Applier:
     Args:
         store: of the generations; open, and the caller's.
         folder: the hosts directory; None when there is none.
-        lines: takes the lines that the checker is to judge besides the files, since it was last
-            called.
+        lines: has the lines that the checker is to judge besides the files; None when there are
+            none.
         prepare: called in a thread before a generation is staged, to keep what it depends on.
         checker: judges a staged set; None when the operator wants none.
         reloader: has the server take what is installed.
@@ -75,13 +75,13 @@ class Applier:
         policy: ApplyPolicy,
         *,
         folder: FileFolder | None = None,
-        lines: Callable[[], Sequence[bytes]] = tuple,
+        lines: LineSource | None = None,
         prepare: Callable[[], None] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._folder = folder
-        self._take_lines = lines
+        self._lines = lines
         self._prepare = prepare
         self._checker = checker
         self._policy = policy
@@ -90,7 +90,6 @@ class Applier:
         self._hosts: int | None = None  # in what is on the disk
         self._files: dict[str, bytes | None] = {}  # of the hosts directory, to be written
         self._folder_known = False
-        self._lines: list[bytes] = []  # that no checker has accepted yet
         self._told = ""  # by the checker
         self._disturbed: frozenset[str] = frozenset()  # files that somebody has touched
 
@@ -140,7 +139,7 @@ class Applier:
         if names:
             await self._install(wanted, documents, names)
             self._handover.due |= names
-        elif self._files and self._checker is not None:
+        elif self._files:
             await self._check_folder(documents)
         if await self._write_folder(wanted, thorough=thorough):
             self._handover.due.add(FOLDER)
@@ -212,6 +211,8 @@ class Applier:
 
     async def _check_folder(self, documents: Sequence[Document]) -> None:
         """Let the checker judge what is new in the hosts directory, beside what is installed."""
+        if self._checker is None:
+            return self._accepted()
         contents = {one.name: None if self._holds(one.name) else one.pieces for one in documents}
         staged = await _in_thread(self._store.stage, contents, {})
         try:
@@ -232,17 +233,22 @@ class Applier:
             _Stopped: it is against it; or there is none, and the operator wants one.
         """
         if self._checker is None:
-            return
-        self._lines += self._take_lines()
-        verdict = await self._checker.check(staged.files, self._lines)
+            return self._accepted()
+        lines = self._lines.lines_to_check() if self._lines else ()
+        verdict = await self._checker.check(staged.files, lines)
         if verdict.outcome is Judgement.REJECTED:
             raise _Stopped(Ending.REJECTED, verdict.text)
-        self._lines.clear()
         if verdict.outcome is Judgement.SKIPPED and self._policy.require_check:
             raise _Stopped(Ending.REJECTED, f"--require-check: {verdict.text}")
+        self._accepted()
         if verdict.text and verdict.text != self._told:
             log.warning("%s", verdict.text)
             self._told = verdict.text
+
+    def _accepted(self) -> None:
+        """Take note that the checker, if there is one, has nothing against the lines."""
+        if self._lines is not None:
+            self._lines.lines_accepted()
 
     async def _write_folder(self, wanted: Wanted, *, thorough: bool) -> bool:
         """Bring the hosts directory up to date; whether anything was changed."""

@@ -129,20 +129,26 @@ class DnsmasqBackend:
         """Return the files of all hosts, ``<group>-<id>``; empty without a directory."""
         return self._files or {}
 
-    def take_lines(self) -> list[bytes]:
-        """Return what changed since this was last called, as lines that ``dnsmasq --test`` checks.
+    def lines_to_check(self) -> list[bytes]:
+        """Return what changed since lines were last accepted, as it is now, in lines that
+        ``dnsmasq --test`` checks.
 
         It does not look into files of hosts and options, so that their lines have to be given to
         it as ``dhcp-host=`` and ``dhcp-option=``, after those of ``dnsmasq.conf``.
         """
-        names, self._unchecked = self._unchecked, {}
         get = self._rows.get if self._files is None else self._files.get
-        lines = [_checkable_host(line) for name in names if (line := get(name)) is not None]
+        lines = [
+            _checkable_host(line) for name in self._unchecked if (line := get(name)) is not None
+        ]
         if self._opts_unchecked:
-            self._opts_unchecked = False
             text = self._opts.pieces[0]
             lines += [b"dhcp-option=" + line for line in text.splitlines() if line[:1] != b"#"]
         return lines
+
+    def lines_accepted(self) -> None:
+        """Take note that the lines to check, as they are now, need not be checked any more."""
+        self._unchecked = {}
+        self._opts_unchecked = False
 
     def _take_out(self, group: Group, hosts: Iterable[str], lines: dict[str, bytes | None]) -> None:
         known = self._hosts[group]

@@ -1,11 +1,11 @@
 """What a backend hands over to be installed, and what every backend can do. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from .model import Group, Problem, Update
 
-__all__ = ["Backend", "Document"]
+__all__ = ["Backend", "Document", "LineSource"]
 
 
 class Document(NamedTuple):
@@ -53,4 +53,17 @@ class Backend(Protocol):
 
     def files(self) -> Mapping[str, bytes]:
         """All files of the hosts directory as they are now."""
+        ...
+
+
+@runtime_checkable
+class LineSource(Protocol):
+    """A backend whose server's checker does not look into all of the files."""
+
+    def lines_to_check(self) -> Sequence[bytes]:
+        """What changed since lines were last accepted, as it is now: lines without ends."""
+        ...
+
+    def lines_accepted(self) -> None:
+        """Take note that the lines to check, as they are now, need not be checked any more."""
         ...

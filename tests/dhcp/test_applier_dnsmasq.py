@@ -106,3 +106,15 @@ async def test_nothing_is_kept_for_a_checker_that_nobody_wants(
         for mac in (A, B):
             assert await rig.put(1, mac) is Ending.INSTALLED
             assert rig.backend.lines_to_check() == []
+
+
+async def test_a_directory_that_was_away_is_filled_again(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    rig = Rig(tmp_path, by_directory=True)
+    await rig.put(1, A)
+    rig.hosts_dir.rename(tmp_path / "elsewhere")
+    assert await rig.put(2, B) is Ending.FAILED
+    rig.hosts_dir.mkdir()
+    assert await rig.put(3, C) is Ending.INSTALLED
+    assert rig.files() == {1, 2, 3}

@@ -115,6 +115,7 @@ class Applier:
             ending, text = Ending.FAILED, str(exc)
         except (InstallError, ConfigError) as exc:
             self._stamps.clear()  # who knows what is there now
+            self._folder_known = False
             ending, text = Ending.FAILED, str(exc)
         current = self._store.current
         return Outcome(

@@ -95,7 +95,8 @@ def backend_of(options: DhcpViewOptions) -> Backend:
     """The backend, without any hosts yet.
 
     Raises:
-        ConfigError: a base configuration of Kea is missing or can not be used.
+        ConfigError: a base configuration of Kea is missing or can not be used, or a path can not
+            be written in dnsmasq's configuration.
     """
     # Each is imported where it is wanted: a daemon has one of them.
     settings = settings_of(options)
@@ -108,12 +109,15 @@ def backend_of(options: DhcpViewOptions) -> Backend:
 
         directory = conf_dir_of(options)
         hosts = options.hosts_dir
-        return DnsmasqBackend(
-            settings,
-            hosts_file=None if hosts else str(directory / "dnsmasq.hosts"),
-            hosts_dir=str(Path(hosts).absolute()) if hosts else None,
-            opts_file=str(directory / "dnsmasq.opts"),
-        )
+        try:
+            return DnsmasqBackend(
+                settings,
+                hosts_file=None if hosts else str(directory / "dnsmasq.hosts"),
+                hosts_dir=str(Path(hosts).absolute()) if hosts else None,
+                opts_file=str(directory / "dnsmasq.opts"),
+            )
+        except ValueError as exc:
+            raise ConfigError(f"--conf-dir or --hosts-dir: {exc}") from exc
     from ..dhcp.kea import KeaBackend
 
     try:

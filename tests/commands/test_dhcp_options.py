@@ -12,6 +12,29 @@ from lochkit.commands.dhcp_view_options import BackendKind
 from lochkit.errors import ConfigError
 
 
+@pytest.mark.parametrize(
+    ("quiet_time", "max_wait", "waits"),
+    [
+        (None, None, (0.1, 2.0)),
+        (5.0, None, (5.0, 5.0)),
+        (0.0, None, (0.0, 2.0)),
+        (None, 0.0, (0.0, 0.0)),
+        (None, 9.0, (0.1, 9.0)),
+        (1.0, 1.5, (1.0, 1.5)),
+    ],
+)
+def test_one_wait_needs_no_other(
+    quiet_time: float | None, max_wait: float | None, waits: tuple[float, float]
+) -> None:
+    options = DhcpOptions(domain="example.com", quiet_time=quiet_time, max_wait=max_wait)
+    assert (options.quiet, options.longest_wait) == waits
+
+
+def test_waits_that_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="shorter than the quiet time"):
+        DhcpOptions(domain="example.com", quiet_time=2.0, max_wait=1.0)
+
+
 @pytest.mark.parametrize("name", ["conf_dir", "hosts_dir"])
 def test_a_path_that_dnsmasq_can_not_be_told_is_the_operators(name: str, tmp_path: Path) -> None:
     options = DhcpOptions(

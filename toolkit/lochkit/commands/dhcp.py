@@ -100,14 +100,14 @@ class Session:
             )
             merged, latest = trio.open_memory_channel[Step](0)
             debouncer = Debouncer(
-                settled, merged, quiet=options.quiet_time, limit=options.max_wait, merge=Step.merge
+                settled, merged, quiet=options.quiet, limit=options.longest_wait, merge=Step.merge
             )
             reporter = self._reporter(wanted)
             self._keeper = Keeper(
                 latest,
                 wanted,
                 applier,
-                pacing=Pacing(limit=options.max_wait),
+                pacing=Pacing(limit=options.longest_wait),
                 report=reporter.report,
             )
             await start(nursery, self._follower, steps)

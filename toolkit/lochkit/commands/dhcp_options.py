@@ -13,6 +13,9 @@ __all__ = ["DhcpOptions"]
 PIPELINE: Final = "When and how files are installed"
 RELOAD: Final = "How the server takes them"
 
+QUIET_TIME: Final = 0.1  # seconds
+MAX_WAIT: Final = 2.0  # seconds
+
 
 def _is_signal(word: str) -> None:
     signal_named(word)
@@ -23,18 +26,20 @@ class DhcpOptions(DhcpViewOptions):
     """The options of the daemon, as given: see their help."""
 
     once: bool = flag("--once", "-1", section=PIPELINE, help="Do it once, and end.")
-    quiet_time: float = option(
+    quiet_time: float | None = option(
         "--quiet-time",
-        default=0.1,
+        default=None,
+        default_text=f"{QUIET_TIME:g}, or --max-wait where that is shorter",
         minimum=0,
         maximum=86400,
         metavar="SECONDS",
         section=PIPELINE,
         help="Install when nothing has changed for so long. 0 installs at once.",
     )
-    max_wait: float = option(
+    max_wait: float | None = option(
         "--max-wait",
-        default=2.0,
+        default=None,
+        default_text=f"{MAX_WAIT:g}, or --quiet-time where that is longer",
         minimum=0,
         maximum=86400,
         metavar="SECONDS",
@@ -185,13 +190,25 @@ class DhcpOptions(DhcpViewOptions):
     )
     etcd: EtcdOptions = shared(EtcdOptions, "etcd")
 
+    @property
+    def quiet(self) -> float:
+        """The quiet time, in seconds."""
+        if self.quiet_time is not None:
+            return self.quiet_time
+        return QUIET_TIME if self.max_wait is None else min(QUIET_TIME, self.max_wait)
+
+    @property
+    def longest_wait(self) -> float:
+        """How long changes may put off an installation, in seconds."""
+        return max(MAX_WAIT, self.quiet) if self.max_wait is None else self.max_wait
+
     def __post_init__(self) -> None:
         """Refuse what can not be meant together.
 
         Raises:
             ValueError: says what.
         """
-        if self.max_wait < self.quiet_time:
+        if self.longest_wait < self.quiet:
             raise ValueError("--max-wait must not be shorter than the quiet time")
         if self.require_check and not self.check:
             raise ValueError("--require-check and --no-check exclude each other")

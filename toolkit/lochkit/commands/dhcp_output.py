@@ -23,7 +23,11 @@ __all__ = [
 
 _LINES: Final = 4096
 # What a terminal might act on: keys and names are what anybody wrote.
-_ESCAPED: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_ESCAPED: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    code: f"\\u{code:04x}"  # line and paragraph separators, and what turns the direction of text
+    for code in (*range(0x200E, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+_WIDEST: Final = 100  # characters; what is longer, as a key can be, shifts its own row only
 
 
 class Refused(LochkitError):
@@ -92,7 +96,7 @@ def shown(text: str) -> str:
 def table(rows: Iterable[Sequence[str]]) -> Iterable[str]:
     """Yield rows as lines, with the columns below each other."""
     rows = [[shown(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join(cells).rstrip()

@@ -1,0 +1,19 @@
+"""What the modes of ``lochkit dhcp`` print: nothing that a terminal acts on, nor endless blanks."""
+
+import pytest
+
+from lochkit.commands.dhcp_output import shown, table
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "a\nb", "\x9b2J", "\u202eevil", "\u2028", "\u2069"])
+def test_what_a_terminal_acts_on_is_shown_instead(text: str) -> None:
+    assert shown(text).isprintable()
+    assert "\\" in shown(text)
+
+
+def test_one_long_cell_does_not_widen_all_rows() -> None:
+    first, second, third = table([("a", "1"), ("bbb", "2"), ("c" * 5000, "3")])
+    assert first.split() == ["a", "1"]
+    assert len(first) == len(second) < 120
+    assert third == "c" * 5000 + "  3"
+    assert list(table([("a", "1"), ("bbb", "2")])) == ["a    1", "bbb  2"]

@@ -360,6 +360,20 @@ async def test_an_edited_file_behind_a_plain_one_that_is_right_stops_nothing(
     assert guests.read_bytes() == content
 
 
+async def test_what_was_another_servers_is_nothing_for_the_checker(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    """The backend was another one before, in the same directory."""
+    other = {"dnsmasq.conf": tmp_path / "dnsmasq.conf"}
+    with GenerationStore(tmp_path / ".lochkit", other) as store:
+        store.commit(store.stage({"dnsmasq.conf": [b"no-ping\n"]}, {}))
+    rig = Rig(tmp_path)
+    rig.want(1)
+    assert (await rig.applier.apply(rig.wanted)).ending is Ending.INSTALLED
+    assert set(rig.checker.seen[0]) == set(FILES)
+    assert (tmp_path / "dnsmasq.conf").read_bytes() == b"no-ping\n"
+
+
 async def test_a_disk_that_is_full_is_reported_and_the_last_good_files_stay(
     autojump_clock: trio.testing.MockClock, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,7 +203,7 @@ class Applier:
             await _in_thread(self._prepare)
         staged = await _in_thread(self._store.stage, contents, _manifest(wanted))
         try:
-            await self._check(staged)
+            await self._check(staged, documents)
             await _in_thread(self._store.commit, staged)
         finally:
             with trio.CancelScope(shield=True):  # bounded: it only unlinks what is staged
@@ -217,7 +217,7 @@ class Applier:
         contents = {one.name: None if self._holds(one.name) else one.pieces for one in documents}
         staged = await _in_thread(self._store.stage, contents, {})
         try:
-            await self._check(staged)
+            await self._check(staged, documents)
         finally:
             with trio.CancelScope(shield=True):
                 await _in_thread(self._store.discard, staged)
@@ -227,7 +227,7 @@ class Applier:
         current = self._store.current
         return current is not None and name in current.files and name not in self._disturbed
 
-    async def _check(self, staged: Staged) -> None:
+    async def _check(self, staged: Staged, documents: Sequence[Document]) -> None:
         """Let the server's own checker judge.
 
         Raises:
@@ -236,7 +236,9 @@ class Applier:
         if self._checker is None:
             return self._accepted()
         lines = self._lines.lines_to_check() if self._lines else ()
-        verdict = await self._checker.check(staged.files, lines)
+        # Others may be there as well: what another kind of server reads is handed on.
+        ours = {one.name: staged.files[one.name] for one in documents}
+        verdict = await self._checker.check(ours, lines)
         if verdict.outcome is Judgement.REJECTED:
             raise _Stopped(Ending.REJECTED, verdict.text)
         if verdict.outcome is Judgement.SKIPPED and self._policy.require_check:

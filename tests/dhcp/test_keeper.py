@@ -40,6 +40,7 @@ class ScriptedApplier:
 
     Attributes:
         endings: how the next attempts end; then they install.
+        texts: what is told of them; then always the same.
         takes: seconds for each.
         attempts: when each began, whether it was thorough, and the file it would have written.
     """
@@ -47,13 +48,15 @@ class ScriptedApplier:
     def __init__(self) -> None:
         self.endings: Iterator[Ending] = iter(())
         self.takes = 0.1
+        self.texts: Iterator[str] = iter(())
         self.attempts: list[tuple[float, bool, bytes]] = []
 
     async def apply(self, wanted: Wanted, *, thorough: bool = False) -> Outcome:
         content = b"".join(wanted.backend.documents()[0].pieces)
         self.attempts.append((trio.current_time(), thorough, content))
         await trio.sleep(self.takes)
-        return Outcome(ending=next(self.endings, Ending.INSTALLED), text="so", generation=1)
+        ending, text = next(self.endings, Ending.INSTALLED), next(self.texts, "so")
+        return Outcome(ending=ending, text=text, generation=1)
 
     @property
     def times(self) -> list[float]:
@@ -131,6 +134,19 @@ async def test_a_failure_is_tried_again_after_waits_that_grow(
         "rejected by the server's own checker: so",
         "the configuration is in step again",
     ]
+
+
+async def test_the_same_failure_is_told_once_though_other_files_were_in_the_way(
+    autojump_clock: trio.testing.MockClock, rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.applier.endings = iter([Ending.FAILED] * 4)
+    places = ("stage-2e0957142c9a/guests.conf", "stage-8eff6c1eea27/guests.conf", ".status")
+    rig.applier.texts = iter([f"can not write /x/{place}: No space" for place in places])
+    await rig.steps.send(put(1, hypervisor(1)))
+    await trio.sleep(1000)
+    told = [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [text.split()[5] for text in told[:2]] == [f"/x/{places[0]}:", f"/x/{places[2]}:"]
+    assert told[2:] == ["not installed: so"]
 
 
 async def test_a_change_does_not_wait_for_a_retry(

@@ -260,6 +260,35 @@ async def test_a_reload_that_fails_at_first_has_nothing_to_go_back_to(
     assert len(rig.checker.seen) == 1
 
 
+async def test_what_was_good_for_another_server_is_nothing_to_go_back_to(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    """Its generation has none of our files, so that the names would lead nowhere."""
+    other = {"dnsmasq.conf": tmp_path / "dnsmasq.conf"}
+    with GenerationStore(tmp_path / ".lochkit", other) as store:
+        store.mark_good(store.commit(store.stage({"dnsmasq.conf": [b"no-ping\n"]}, {})))
+    rig = Rig(tmp_path)
+    rig.want(1)
+    rig.reloader.failures = 3
+    outcome = await rig.applier.apply(rig.wanted)
+    assert "no earlier generation" in outcome.text
+    assert rig.served == [1]
+
+
+async def test_a_reload_that_fails_for_ever_is_warned_of_once(
+    autojump_clock: trio.testing.MockClock, rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.want(1)
+    rig.reloader.failures = 9
+    for ending in (Ending.FAILED, Ending.FAILED, Ending.FAILED, Ending.INSTALLED):
+        assert (await rig.applier.apply(rig.wanted)).ending is ending
+    assert caplog.text.count("does not want to") == 1
+    rig.want(1, 2)
+    rig.reloader.failures = 1
+    await rig.applier.apply(rig.wanted)
+    assert caplog.text.count("does not want to") == 2
+
+
 async def test_neither_is_taken(autojump_clock: trio.testing.MockClock, rig: Rig) -> None:
     rig.want(1)
     await rig.applier.apply(rig.wanted)

@@ -82,6 +82,7 @@ class Handover:
         self._jitter = jitter
         self._undo: dict[str, bytes | None] = {}  # of the hosts directory, since the last reload
         self._reloaded_at = -inf
+        self._told = ""  # of a reload that failed
         self.due: set[str] = set()
 
     def note(self, undo: Mapping[str, bytes | None]) -> None:
@@ -118,9 +119,12 @@ class Handover:
                 if failures > self._policy.retries:
                     raise
                 wait = self._policy.waits.jittered(failures, self._jitter())
-                log.warning("%s", exc, extra={"retry_in_seconds": round(wait, 1)})
+                level = logging.DEBUG if str(exc) == self._told else logging.WARNING
+                self._told = str(exc)
+                log.log(level, "%s", exc, extra={"retry_in_seconds": round(wait, 1)})
                 await trio.sleep(wait)
             else:
+                self._told = ""
                 return
 
     async def _reload(self) -> None:
@@ -132,7 +136,13 @@ class Handover:
     async def _go_back(self, generation: Generation | None, failure: ReloadFailed) -> NotTaken:
         """Put the last good files back, and reload those; what to tell of it."""
         good = self._store.last_good
-        if good is None or generation is None or (good == generation and not self._undo):
+        if (
+            good is None
+            or generation is None
+            or (good == generation and not self._undo)
+            # Of another backend, or of fewer files: the server would find nothing under some names.
+            or not generation.files.keys() <= good.files.keys()
+        ):
             return NotTaken(f"{failure}; there is no earlier generation to go back to")
         hosts: int | None = good.manifest.get(HOSTS)
         if good != generation:

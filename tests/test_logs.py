@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from hpack import Encoder
 
 from lochkit import logs
 from lochkit.logs import JsonFormatter, LogOptions, TextFormatter
@@ -157,3 +158,11 @@ def test_a_default_level_gives_way_to_a_chosen_one(
     logs.default_level("warning")
     assert logging.getLevelName(logging.getLogger().level) == expected
     logs.setup()
+
+
+def test_no_token_of_a_login_is_logged() -> None:
+    stream = io.StringIO()
+    logs.setup(LogOptions(level="debug"), stream=stream, environ={})
+    Encoder().encode([("token", "PZjoCBODjKJLLOOa.37")])
+    logging.getLogger("lochkit").debug("said")
+    assert stream.getvalue().count("\n") == 1

@@ -28,6 +28,8 @@ Level = Literal["debug", "info", "warning", "error"]
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _COLOURS: Final = {"debug": "2", "warning": "33", "error": "31", "critical": "1;31"}
+_TALKATIVE: Final = ("hpack",)
+"""Loggers of others that write headers at debug level, and so the token of a login."""
 _SYSLOG: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 # A key in etcd or a server's answer may hold anything: it must not forge lines or drive a terminal.
 _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {
@@ -158,6 +160,8 @@ def setup(
     handler.level_was_chosen = options.level is not None
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=(options.level or "info").upper(), force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def default_level(level: str) -> None:

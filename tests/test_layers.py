@@ -55,6 +55,7 @@ EFFECTFUL = (
     "lochkit.etcd.kv",
     "lochkit.etcd.leases",
     "lochkit.etcd.link",
+    "lochkit.etcd.showing",
     "lochkit.etcd.store",
     "lochkit.etcd.watch",
     "lochkit.etcdwatch.launch",

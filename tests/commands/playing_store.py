@@ -17,6 +17,7 @@ from lochkit.etcd.messages import (
     WatchResponse,
 )
 from lochkit.etcd.prefix import KeyRange
+from lochkit.etcd.showing import Ahead
 
 __all__ = ["PlayingStore"]
 
@@ -108,7 +109,9 @@ class PlayingStore:
         if self.away:
             raise ConnectionLost("away by the test")
 
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
+    async def list_range(
+        self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
+    ) -> Listing:
         await trio.lowlevel.checkpoint()
         self._check()
         self.lists += 1
@@ -116,6 +119,8 @@ class PlayingStore:
             raise Compacted("compacted by the test", self._compacted)
         assert revision in (0, self._revision)
         kvs = [kv for key, kv in sorted(self._keys.items()) if wanted.contains(key)]
+        if ahead is not None:
+            ahead(kvs)
         listing = Listing(header=self._header(), revision=self._revision, kvs=kvs)
         if self.forgetful:
             self.forgetful -= 1

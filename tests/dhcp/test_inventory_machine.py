@@ -131,12 +131,19 @@ class Incremental(RuleBasedStateMachine):
         ):
             merge(state, changed)
 
-    @initialize(changes=CHANGES, numbers=st.sets(st.sampled_from(NUMBERS)))
-    def load(self, changes: list[tuple[bytes, bytes | None]], numbers: set[int]) -> None:
+    @initialize(changes=CHANGES, later=CHANGES, numbers=st.sets(st.sampled_from(NUMBERS)))
+    def load(
+        self,
+        changes: list[tuple[bytes, bytes | None]],
+        later: list[tuple[bytes, bytes | None]],
+        numbers: set[int],
+    ) -> None:
         for number in numbers:
             key = f"/lochness/subnets/{subnet_id(number)}/metadata".encode()
             self.write([(key, json.dumps(subnet(number)).encode())])
         self.write(changes)
+        self.inventory.judge_ahead(list(self.entries.values()))
+        self.write(later)  # between the page and the state that is taken in
         self.take(Appeared(self.entries))
 
     @rule(changes=CHANGES)

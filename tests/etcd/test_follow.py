@@ -26,7 +26,7 @@ from lochkit.etcd.errors import (
 )
 from lochkit.etcd.follow import Follower
 from lochkit.etcd.kv import Listing
-from lochkit.etcd.messages import ResponseHeader, WatchCreateRequest
+from lochkit.etcd.messages import KeyValue, ResponseHeader, WatchCreateRequest
 from lochkit.etcd.model import Keyspace, Origin, Step
 from lochkit.etcd.prefix import KeyRange
 from lochkit.runtime.backoff import Backoff
@@ -279,10 +279,24 @@ async def test_no_answer_ends_what_has_once_worked(
     assert await rig.value() == b"1"
 
 
+async def test_keys_are_shown_before_their_list_is_whole(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    shown: list[KeyValue] = []
+    rig = Rig(nursery, ranges=(KeyRange.prefix(b"/a"), KeyRange.prefix(b"/k")), ahead=shown.extend)
+    rig.store.put(b"1")
+    # The second of the two ranges is of another cluster: the list is begun anew.
+    rig.store.list_headers.extend([rig.store.header(), ResponseHeader(cluster_id=9, raft_term=2)])
+    await rig.start()
+    step = await rig.steps.receive()
+    assert len(shown) == 4
+    assert step.changes[b"/k"].new is shown[-1]
+
+
 async def test_a_bug_is_not_hidden(nursery: trio.Nursery) -> None:
     rig = Rig(nursery)
 
-    async def broken(wanted: KeyRange, *, revision: int = 0) -> Listing:
+    async def broken(wanted: KeyRange, **_: object) -> Listing:
         raise TypeError("a bug")
 
     rig.store.list_range = broken  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ from lochkit.etcd.messages import (
     Event,
     EventType,
     FilterType,
+    KeyValue,
     RangeRequest,
     SortOrder,
     SortTarget,
@@ -123,7 +124,10 @@ async def test_an_answer_of_100_megabytes(etcd: Client) -> None:
     answer = await etcd.kv.range(RangeRequest(key=b"/big/", range_end=b"/big0"))
     assert len(answer.kvs) == 100
     assert all(kv.value == value for kv in answer.kvs)
-    listing = await etcd.kv.list(KeyRange.prefix(b"/big/"))  # in pages of about 4 MB
+    shown: list[KeyValue] = []
+    listing = await etcd.kv.list(KeyRange.prefix(b"/big/"), ahead=shown.extend)  # pages of 4 MB
+    assert len(shown) == 100
+    assert all(seen is kv for seen, kv in zip(shown, listing.kvs, strict=True))
     assert [kv.mod_revision for kv in listing.kvs] == [kv.mod_revision for kv in answer.kvs]
 
 

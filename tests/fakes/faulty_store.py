@@ -21,6 +21,7 @@ from lochkit.etcd.errors import (
 from lochkit.etcd.kv import Listing
 from lochkit.etcd.messages import ResponseHeader, WatchCreateRequest, WatchResponse
 from lochkit.etcd.prefix import KeyRange
+from lochkit.etcd.showing import Ahead
 from tests.fakes.store import Life, SimulatedStore
 from tests.fakes.watch import Gone, SimulatedWatch
 
@@ -62,7 +63,9 @@ class FaultyStore:
         self.cluster.write()
         self.cluster.calm()
 
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
+    async def list_range(
+        self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
+    ) -> Listing:
         """See `lochkit.etcd.store.Store`."""
         await self._something_happens()
         life, header = self.cluster.life, self.cluster.truth()
@@ -72,6 +75,8 @@ class FaultyStore:
         if at < life.compacted:
             raise Compacted("required revision has been compacted", life.compacted)
         kvs = sorted(life.view((wanted,), at).values())
+        if ahead is not None:
+            ahead(kvs)
         await self._something_happens()
         return Listing(header=header, revision=at, kvs=kvs)
 

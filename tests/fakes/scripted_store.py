@@ -16,6 +16,7 @@ from lochkit.etcd.messages import (
     WatchResponse,
 )
 from lochkit.etcd.prefix import KeyRange
+from lochkit.etcd.showing import Ahead
 
 __all__ = ["ScriptedStore", "ScriptedWatch"]
 
@@ -63,7 +64,9 @@ class ScriptedStore:
             watch.changed.set()
         self.watches.clear()
 
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
+    async def list_range(
+        self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
+    ) -> Listing:
         await trio.lowlevel.checkpoint()
         self.attempts.append(trio.current_time())
         if self.list_faults:
@@ -72,6 +75,8 @@ class ScriptedStore:
             raise self.away
         self.lists += 1
         kvs = [self.kv(*self.values[-1])] if self.values else []
+        if ahead is not None:
+            ahead(kvs)
         header = self.list_headers.popleft() if self.list_headers else self.header()
         return Listing(header=header, revision=revision or self.revision, kvs=kvs)
 

@@ -1,5 +1,6 @@
 """``lochkit dhcp``: keep a DHCP server's configuration true to what is in etcd."""
 
+import gc
 import logging
 import random
 import time
@@ -53,6 +54,10 @@ __all__ = ["SUBCOMMAND", "Session", "run"]
 
 log = logging.getLogger(__name__)
 
+_SEARCH_AFTER: Final = (50_000, 20, 100)
+"""New objects after which garbage is looked for. Nearly all that a list makes stays: to search as
+often as usual, among ever more of it, took about as long as to read it."""
+
 
 class NotInstalled(LochkitError):
     """``--once`` did not bring the files up to date; why has been logged."""
@@ -77,7 +82,7 @@ class Session:
         """
         wanted = self._wanted()
         async with self._applier(wanted.backend) as applier:
-            step = await read_step(store, self._layout)
+            step = await read_step(store, self._layout, wanted.judge_ahead)
             for key, problem in wanted.take(step, time.time()):
                 log.warning("left out: %s", problem.text, extra={"key": key})
             outcome = await applier.apply(wanted)
@@ -97,6 +102,7 @@ class Session:
                 steps,
                 select=self._layout.wanted,
                 resync_interval=options.resync_interval,
+                ahead=wanted.judge_ahead,
             )
             merged, latest = trio.open_memory_channel[Step](0)
             debouncer = Debouncer(
@@ -189,6 +195,7 @@ async def run(options: DhcpOptions) -> int:
             " --backend kea is the way on"
         )
     require_kea_base(options)
+    gc.set_threshold(*_SEARCH_AFTER)
     session = Session(options)
 
     async def body() -> None:

@@ -5,19 +5,18 @@ what it touches, that of a subnet as much as there are guests in it. It keeps no
 checked hosts, and why the others are none. What comes out depends on the present objects alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from ..etcd.messages import KeyValue
 from ..etcd.model import KeyChange
+from .ahead import Fresh, Verdicts
 from .claims import GROUPS, Claims
 from .judge import (
     Candidate,
     Place,
-    judge_guest,
     judge_hypervisor,
-    judge_subnet,
     misfit,
     seat,
     unseat,
@@ -33,13 +32,6 @@ _HYPERVISOR: Final = ObjectKind.HYPERVISORS
 _GUEST: Final = ObjectKind.GUESTS
 _HYPERVISORS: Final = GROUPS.index(Group.HYPERVISORS)
 _GUESTS: Final = GROUPS.index(Group.GUESTS)
-
-
-class _Fresh(NamedTuple):
-    """Guests of a first load that have found their places, and the revisions that created them."""
-
-    hosts: list[Host]
-    created: list[int]
 
 
 class Inventory:
@@ -67,6 +59,7 @@ class Inventory:
         self._stirred: dict[str, None] = {}
         # Until the first changes nothing can have been anywhere before: no need to look.
         self._known = False
+        self._verdicts = Verdicts(layout)
 
     @property
     def problems(self) -> Mapping[str, Problem]:
@@ -98,6 +91,15 @@ class Inventory:
         }
         return {kind: right[kind] + len(self._faulty[kind]) for kind in ObjectKind}
 
+    def judge_ahead(self, kvs: Sequence[KeyValue]) -> None:
+        """Judge objects of a first list that is still being read; changes nothing by itself.
+
+        Args:
+            kvs: what `apply` may be given later, the same objects, or never: subnets best first.
+        """
+        if not self._known:
+            self._verdicts.judge(kvs)
+
     def apply(self, changes: Mapping[bytes, KeyChange]) -> Update:
         """Take in changes.
 
@@ -112,8 +114,9 @@ class Inventory:
         for key in changes:  # first of all, so that each guest is judged once
             if key.startswith(subnets) and (found := split(key)):
                 self._subnet(found[1], changes[key].new)
-        fresh = None if self._known else _Fresh([], [])
-        for key in changes:  # not their items(), which cost twice as much for a first list
+        fresh = None if self._known else self._verdicts.hosts(changes, self._places)
+        # Not the items() of the changes, which cost twice as much for a first list.
+        for key in changes if fresh is None else fresh.rest:
             found = split(key)
             if found is None:
                 continue
@@ -122,6 +125,7 @@ class Inventory:
                 self._guest(path_id, changes[key].new, fresh)
             elif kind is _HYPERVISOR:
                 self._hypervisor(path_id, changes[key].new)
+        self._verdicts.forget()
         if fresh is not None:
             self._add(fresh)
             self._known = bool(changes)
@@ -142,7 +146,7 @@ class Inventory:
         self._offer(_HYPERVISORS, verdict, new.create_revision)
 
     def _subnet(self, path_id: str, new: KeyValue | None) -> None:
-        verdict = None if new is None else judge_subnet(path_id, new.value)
+        verdict = None if new is None else self._verdicts.subnet(path_id, new)
         place = verdict if isinstance(verdict, Place) else None
         before = self._places.get(path_id)
         problem = _problem(verdict)
@@ -158,8 +162,8 @@ class Inventory:
                 self._subnets[path_id] = place.subnet
         self._fault(ObjectKind.SUBNETS, path_id, problem)
 
-    def _guest(self, path_id: str, new: KeyValue | None, fresh: _Fresh | None) -> None:
-        verdict = None if new is None else judge_guest(path_id, new.value, self._places)
+    def _guest(self, path_id: str, new: KeyValue | None, fresh: Fresh | None) -> None:
+        verdict = None if new is None else self._verdicts.guest(path_id, new, self._places)
         if new is not None and fresh is not None and isinstance(verdict, Host):
             fresh.hosts.append(verdict)
             fresh.created.append(new.create_revision)
@@ -181,11 +185,15 @@ class Inventory:
             self._faulty[kind].add(path_id)
         self._blame(self._layout.key(kind, path_id), problem)
 
-    def _add(self, fresh: _Fresh) -> None:
+    def _add(self, fresh: Fresh) -> None:
         """Put the guests of a first load, in loops that touch one thing: that is kind to caches."""
         self._claims.add(_GUESTS, fresh.hosts, fresh.created)
+        members = self._members
         for host in fresh.hosts:
-            self._enter(host.id, host.subnet.id)
+            subnet_id = host.subnet.id
+            if subnet_id not in members:
+                members[subnet_id] = {}
+            members[subnet_id][host.id] = None
 
     def _place(self, guest: Host | Candidate, created: int) -> None:
         """Put a guest where it is now: among those that are served, or those that wait."""

@@ -1,7 +1,8 @@
 """What is to be configured: from the steps of etcd to what a backend has rendered. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ..etcd.messages import KeyValue
 from ..etcd.model import Step
 from .documents import Backend
 from .inventory import Inventory
@@ -40,6 +41,10 @@ class Wanted:
         """How many hosts of one group are served."""
         refused = sum(1 for key in self._refused if key[0] is group)
         return self._inventory.hosts(group) - refused
+
+    def judge_ahead(self, kvs: Sequence[KeyValue]) -> None:
+        """Use the time while a list is read; see `Inventory.judge_ahead`."""
+        self._inventory.judge_ahead(kvs)
 
     def take(self, step: Step, now: float) -> list[tuple[str, Problem]]:
         """Go on to the state after `step`.

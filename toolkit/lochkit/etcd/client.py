@@ -27,6 +27,7 @@ from .leases import Leases
 from .link import Link
 from .messages import RangeRequest, ResponseHeader, WatchCreateRequest
 from .prefix import KeyRange
+from .showing import Ahead
 from .watch import Watch, WatchStream
 
 __all__ = ["Client", "open_client"]
@@ -66,9 +67,11 @@ class Client:
         self.keeper = LeaseKeeper(self._caller, limit=config.max_message_bytes)
         self.leases = Leases(self._caller, self.keeper)
 
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
+    async def list_range(
+        self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
+    ) -> Listing:
         """All keys of a range at one revision; see `KeyValues.list`. The caller tries again."""
-        return await self.kv.list(wanted, revision=revision, persist=False)
+        return await self.kv.list(wanted, revision=revision, persist=False, ahead=ahead)
 
     async def verify(self) -> ResponseHeader:
         """The header of a linearizable read: what is true of the whole cluster, not of one member.

@@ -29,6 +29,7 @@ from .messages import KeyValue, ResponseHeader, WatchCreateRequest
 from .model import Step
 from .prefix import KeyRange
 from .resume import Phase, Resume
+from .showing import Ahead
 from .store import OpenWatch, Store
 
 __all__ = ["Follower", "OpenWatch", "Store"]
@@ -74,6 +75,7 @@ class Follower:
         backoff: between attempts. A watch that stood for its `reset_after` seconds makes up for the
             failures before it; one that ends sooner is one failure more.
         jitter: numbers in [0, 1).
+        ahead: shown the keys of a list as they arrive. The list may yet fail and be begun anew.
         on_outage: called with each failure to reach the store, before the wait; may raise to give
             up.
 
@@ -93,6 +95,7 @@ class Follower:
         resync_interval: float = 0.0,
         backoff: Backoff | None = None,
         jitter: Callable[[], float] = random.random,
+        ahead: Ahead | None = None,
         on_outage: Callable[[EtcdError], None] | None = None,
     ) -> None:
         self._store = store
@@ -102,6 +105,7 @@ class Follower:
         self._resync_at = inf  # counts from the last list, however many watches there were since
         self._backoff = backoff or Backoff(base=0.1, maximum=15.0, reset_after=15.0)
         self._jitter = jitter
+        self._ahead = ahead
         self._on_outage = on_outage
         self._per_revision = per_revision
         self._resume = Resume(ranges, per_revision=per_revision, select=select)
@@ -221,7 +225,7 @@ class Follower:
         newest: Listing | None = None
         revision = 0
         for wanted in self._ranges:
-            listing = await self._store.list_range(wanted, revision=revision)
+            listing = await self._store.list_range(wanted, revision=revision, ahead=self._ahead)
             if newest is not None and _is_older(listing.header, newest.header):
                 raise _Replaced  # between two of the lists
             newest, revision = listing, listing.revision

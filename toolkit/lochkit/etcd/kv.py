@@ -27,8 +27,11 @@ from .messages import (
 )
 from .page_plan import PageEnd, PagePlan, page_end
 from .prefix import KeyRange
+from .showing import Ahead, show
 
 __all__ = ["KeyValues", "Listing", "Pages"]
+
+_PAGES_AHEAD: Final = 2  # of some megabytes each
 
 RANGE: Final = Rpc("/etcdserverpb.KV/Range", RangeRequest, RangeResponse, repeatable=True)
 PUT: Final = Rpc("/etcdserverpb.KV/Put", PutRequest, PutResponse)
@@ -107,11 +110,14 @@ class Pages:
         self._plan.took(PageEnd(last, page.more, len(kvs)), len(body))
         return kvs
 
-    async def rest(self) -> list[KeyValue]:
+    async def rest(self, ahead: Ahead | None = None) -> list[KeyValue]:
         """All pages that are left, in memory.
 
         Each page is asked for before the one before it is decoded, so that the server and this
         process work at the same time.
+
+        Args:
+            ahead: shown the keys of each page while the next is on its way.
 
         Raises:
             Compacted: as for a single page.
@@ -119,19 +125,24 @@ class Pages:
         kvs: list[KeyValue] = []
         if not self._plan.done:
             kvs += await anext(self)  # which settles the revision
-        send, receive = trio.open_memory_channel[bytes | EtcdError](0)
+        # A few ahead of what is decoded and shown, so that the server is never without work.
+        send, receive = trio.open_memory_channel[bytes | EtcdError](_PAGES_AHEAD)
         failure: EtcdError | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read_ahead, send)
+            await show(kvs, ahead)
             async for body in receive:
                 # Time for the next request to leave; a wrong guess costs nothing but time.
                 for _ in range(3):
                     await trio.lowlevel.checkpoint()
                 try:
-                    kvs += self._read(body).kvs
+                    page = self._read(body).kvs
                 except EtcdError as error:  # kept, so that it does not leave in a group
                     failure = error
                     nursery.cancel_scope.cancel()
+                    break
+                kvs += page
+                await show(page, ahead)
         if failure is not None:
             raise failure
         return kvs
@@ -227,19 +238,27 @@ class KeyValues:
             self, wanted, revision=revision, keys_only=keys_only, serializable=serializable
         )
 
-    async def list(self, wanted: KeyRange, *, revision: int = 0, persist: bool = True) -> Listing:
+    async def list(
+        self,
+        wanted: KeyRange,
+        *,
+        revision: int = 0,
+        persist: bool = True,
+        ahead: Ahead | None = None,
+    ) -> Listing:
         """A range of any size at one revision, in memory. Each page has the client's time limit.
 
         Args:
             wanted: the range.
             revision: the revision to read at, 0 for the newest.
             persist: see `Caller.call`.
+            ahead: see `Pages.rest`.
 
         Raises:
             Compacted: the revision was compacted meanwhile; start over.
         """
         pages = Pages(self, wanted, revision=revision, persist=persist)
-        kvs = await pages.rest()
+        kvs = await pages.rest(ahead)
         return Listing(header=pages.header, revision=pages.revision, kvs=kvs)
 
     async def put(

@@ -6,6 +6,7 @@ from typing import Protocol
 from .kv import Listing
 from .messages import ResponseHeader, WatchCreateRequest, WatchResponse
 from .prefix import KeyRange
+from .showing import Ahead
 
 __all__ = ["OpenWatch", "Store"]
 
@@ -35,8 +36,13 @@ class OpenWatch(Protocol):
 class Store(Protocol):
     """What a follower asks of etcd. Its methods own their time limits; `Client` is one."""
 
-    async def list_range(self, wanted: KeyRange, *, revision: int = 0) -> Listing:
-        """All keys of a range at one revision, 0 for the newest."""
+    async def list_range(
+        self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
+    ) -> Listing:
+        """All keys of a range at one revision, 0 for the newest.
+
+        Keys may be shown to `ahead` as they arrive, the very objects that are returned in the end.
+        """
         ...
 
     async def verify(self) -> ResponseHeader:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lochkit.commands.dhcp_output import shown, table
+from lochkit.commands.dhcp_output import instant, shown, table
 
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "a\nb", "\x9b2J", "\u202eevil", "\u2028", "\u2069"])
@@ -17,3 +17,8 @@ def test_one_long_cell_does_not_widen_all_rows() -> None:
     assert len(first) == len(second) < 120
     assert third == "c" * 5000 + "  3"
     assert list(table([("a", "1"), ("bbb", "2")])) == ["a    1", "bbb  2"]
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e18, float("inf"), float("nan")])
+def test_a_time_that_no_clock_shows(seconds: float) -> None:
+    assert instant(seconds) == f"@{seconds:g}"

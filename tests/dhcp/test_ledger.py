@@ -1,6 +1,7 @@
 """What is left out and since when; the status file; the guards of an installation."""
 
 import dataclasses
+import json
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,31 @@ def test_a_status_survives_its_file() -> None:
     assert remembered(STATUS) == {"/é": Entry(Problem(Reason.BAD_MAC, '"'), 1.5)}
     strange = Quarantined(key="/x", reason="of-a-later-version", text="", first_seen=1)
     assert remembered(dataclasses.replace(STATUS, quarantined=(strange,))) == {}
+
+
+def test_a_status_can_name_a_path_that_is_no_text() -> None:
+    named = dataclasses.replace(STATUS, last_error="can not write /etc/\udcff")
+    assert Status.from_json(named.to_json()) == named
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pid", "1"),
+        ("written", None),
+        ("last_apply", "x"),
+        ("last_error", 1),
+        ("left_out", []),
+        ("left_out", {"bad-mac": "1"}),
+        ("quarantined", 7),
+        ("quarantined", [{"key": "/a", "reason": [], "text": "", "first_seen": 1}]),
+        ("quarantined", [{"key": "/a", "reason": "bad-mac", "text": "", "first_seen": "1"}]),
+    ],
+)
+def test_a_status_with_something_else_in_it_is_refused(name: str, value: object) -> None:
+    fields = json.loads(STATUS.to_json()) | {name: value}
+    with pytest.raises(ValueError, match="not a status file"):
+        Status.from_json(json.dumps(fields).encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"{", b'{"pid": 1}', b"\xff", b"[" * 10**5])

@@ -111,5 +111,5 @@ def instant(seconds: float) -> str:
     """Return a time in UTC: ``2026-11-21 11:00:47Z``."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, ValueError):
+    except (OverflowError, OSError, ValueError):
         return f"@{seconds:g}"

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from types import NoneType
 from typing import Any, Final
 
 from .ledger import Entry
@@ -71,7 +72,9 @@ class Status:
 
     def to_json(self) -> bytes:
         """The file's content."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode() + b"\n"
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        # An error may name a path that is no text: its bytes become escapes of JSON.
+        return text.encode("utf-8", "backslashreplace") + b"\n"
 
     @classmethod
     def from_json(cls, content: bytes) -> "Status":
@@ -81,11 +84,36 @@ class Status:
             ValueError: it is not a status.
         """
         try:
-            fields: dict[str, Any] = json.loads(content)
-            listed = tuple(Quarantined(**item) for item in fields.pop("quarantined", ()))
-            return cls(quarantined=listed, **fields)
+            said: dict[str, Any] = json.loads(content)
+            listed = said.pop("quarantined", ())
+            found = cls(quarantined=tuple(Quarantined(**item) for item in listed), **said)
         except (TypeError, AttributeError, RecursionError) as exc:
             raise ValueError(f"this is not a status file of lochkit dhcp: {exc}") from exc
+        _check_kinds(found)
+        for one in found.quarantined:
+            _check_kinds(one)
+        return found
+
+
+_NUMBER: Final = (int, float)
+_KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    **dict.fromkeys(("pid", "revision", "hypervisors", "guests", "generation"), int),
+    **dict.fromkeys(("installed_hosts", "in_step"), int),
+    **dict.fromkeys(("backend", "key", "reason", "text"), str),
+    **dict.fromkeys(("written", "first_seen"), _NUMBER),
+    **dict.fromkeys(("last_apply", "last_error_at"), (*_NUMBER, NoneType)),
+    **dict.fromkeys(("last_error", "etcd"), (str, NoneType)),
+    "left_out": dict,
+    "quarantined": tuple,
+}
+
+
+def _check_kinds(one: Status | Quarantined) -> None:
+    for item in fields(one):
+        value = getattr(one, item.name)
+        counts = value.values() if isinstance(value, dict) else ()
+        if not isinstance(value, _KINDS[item.name]) or not all(isinstance(n, int) for n in counts):
+            raise ValueError(f"this is not a status file of lochkit dhcp: {item.name} is {value!r}")
 
 
 def remembered(status: Status) -> dict[str, Entry]:

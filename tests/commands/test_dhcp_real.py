@@ -351,6 +351,22 @@ async def test_once(server: EtcdServer, tmp_path: Path, hold: bool) -> None:
             assert dhcp.files() == before
 
 
+async def test_once_tells_some_of_many_faults_and_clears_up_after_who_was_killed(
+    server: EtcdServer, tmp_path: Path
+) -> None:
+    for number in range(30):
+        await server.ctl("put", f"/lochness/guests/{number}/metadata", "{")
+    state = tmp_path / "conf" / ".lochkit"
+    state.mkdir(parents=True)
+    for name in ("status.json", "kea-subnet-ids.json"):
+        (state / f".{name}.lochkit-2aac6ad814f0").write_text("half")
+    async with dhcping(tmp_path, "--etcd", server.endpoint, "--once", "--no-check") as dhcp:
+        assert await dhcp.ends() == 0, dhcp.errors
+        assert dhcp.errors.count("left out") == 21
+        assert "10 more objects are left out" in dhcp.errors
+    assert list(state.glob(".*.lochkit-*")) == []
+
+
 async def test_once_without_etcd_is_75(tmp_path: Path) -> None:
     options = ("--etcd", "http://127.0.0.1:1", "--once", "--request-timeout", "2")
     async with dhcping(tmp_path, *options) as dhcp:

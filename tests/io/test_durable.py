@@ -16,6 +16,7 @@ from lochkit.io.durable import (
     access_of,
     chunks,
     forget,
+    forget_begun,
     holds,
     replace_file,
     replace_link,
@@ -170,3 +171,13 @@ def test_an_error_says_where_what_and_what_to_do(
 def test_an_error_without_a_number_keeps_its_text() -> None:
     error = install_error(OSError("odd"), "can not write", Path("x"))
     assert str(error) == "can not write x: odd"
+
+
+def test_what_was_begun_of_a_file_is_forgotten(tmp_path: Path) -> None:
+    (path := tmp_path / "a[b].json").touch()
+    others = [tmp_path / name for name in (".other.lochkit-1", ".ab.json.lochkit-1", ".a[b].json")]
+    for other in (*others, tmp_path / f".{path.name}.lochkit-12", tmp_path / ".a[b].json.lochkit-"):
+        other.touch()
+    forget_begun(path)
+    assert set(tmp_path.iterdir()) == {path, *others}
+    forget_begun(tmp_path / "missing" / "x")

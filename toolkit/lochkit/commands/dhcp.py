@@ -13,7 +13,7 @@ import trio
 from .. import logs
 from ..dhcp.applier import Applier
 from ..dhcp.documents import Backend
-from ..dhcp.keeper import Keeper
+from ..dhcp.keeper import Keeper, tell_left_out
 from ..dhcp.pacing import Pacing
 from ..dhcp.reading import read_step
 from ..dhcp.reporter import Reporter, remembered_in
@@ -21,6 +21,7 @@ from ..dhcp.wanted import Wanted
 from ..errors import LochkitError
 from ..etcd.follow import Follower, Store
 from ..etcd.model import Step
+from ..io.durable import forget_begun
 from ..io.generations import GenerationStore, InstallError
 from ..io.lockfile import LockHeld
 from ..io.notify import Notifier
@@ -41,6 +42,7 @@ from .dhcp_pipeline import (
 )
 from .dhcp_setup import (
     STATUS_FILE,
+    SUBNET_IDS_FILE,
     backend_of,
     layout_of,
     require_kea_base,
@@ -83,8 +85,7 @@ class Session:
         wanted = self._wanted()
         async with self._applier(wanted.backend) as applier:
             step = await read_step(store, self._layout, wanted.judge_ahead)
-            for key, problem in wanted.take(step, time.time()):
-                log.warning("left out: %s", problem.text, extra={"key": key})
+            tell_left_out(wanted.take(step, time.time()))
             outcome = await applier.apply(wanted)
             await self._reporter(wanted).report(outcome)
         if not outcome.in_step:
@@ -134,6 +135,7 @@ class Session:
         store = GenerationStore(state_dir_of(options), targets_of(options), options.generations)
         await self._open(store)
         try:
+            await trio.to_thread.run_sync(self._clear_up)
             servers = kea_servers_of(options)
             yield Applier(
                 store,
@@ -146,6 +148,11 @@ class Session:
             )
         finally:
             store.close()
+
+    def _clear_up(self) -> None:
+        """Remove what those before us had begun to write, and were killed; we have their lock."""
+        for name in (STATUS_FILE, SUBNET_IDS_FILE):
+            forget_begun(state_dir_of(self._options) / name)
 
     async def _open(self, store: GenerationStore) -> None:
         """Open the store; a daemon waits for a directory that can not be written yet.

@@ -5,7 +5,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Final, Protocol
@@ -14,11 +14,12 @@ import trio
 
 from ..etcd.model import Origin, Step
 from ..runtime.backoff import Backoff
+from .model import Problem
 from .outcome import Ending, Outcome
 from .pacing import Pacing
 from .wanted import Wanted
 
-__all__ = ["Applying", "Keeper"]
+__all__ = ["Applying", "Keeper", "tell_left_out"]
 
 log = logging.getLogger(__name__)
 
@@ -130,12 +131,7 @@ class Keeper:
             if listed:
                 gc.freeze()
                 gc.enable()
-        for key, problem in news[:_MOST_TOLD]:
-            log.warning(
-                "left out: %s", problem.text, extra={"key": key, "reason": problem.reason.value}
-            )
-        if len(news) > _MOST_TOLD:
-            log.warning("%d more objects are left out, see its status", len(news) - _MOST_TOLD)
+        tell_left_out(news)
 
     async def _make_true(self, *, in_a_row: bool) -> None:
         began = trio.current_time()
@@ -175,6 +171,15 @@ class Keeper:
                 outcome.text,
                 extra={"revision": self._wanted.revision, "retry_in_seconds": round(wait, 1)},
             )
+
+
+def tell_left_out(news: Sequence[tuple[str, Problem]]) -> None:
+    """Log which objects are left out, and why; of very many only some."""
+    for key, problem in news[:_MOST_TOLD]:
+        facts = {"key": key, "reason": problem.reason.value}
+        log.warning("left out: %s", problem.text, extra=facts)
+    if len(news) > _MOST_TOLD:
+        log.warning("%d more objects are left out, see its status", len(news) - _MOST_TOLD)
 
 
 def _told(outcome: Outcome) -> tuple[Ending, str]:

@@ -5,6 +5,8 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,6 +19,7 @@ __all__ = [
     "chunks",
     "count",
     "forget",
+    "forget_begun",
     "holds",
     "random_name",
     "read_whole",
@@ -33,6 +36,7 @@ _AT_ONCE: Final = 1024
 """Pieces handed to the kernel in one call: IOV_MAX on Linux."""
 
 _CHUNK: Final = 1 << 18
+_MARK: Final = ".lochkit-"
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -67,7 +71,7 @@ def access_of(path: Path) -> Access | None:
 
 def random_name(label: str) -> str:
     """A name for something temporary: hidden, known to be ours, and nobody else's."""
-    return f".{label}.lochkit-{secrets.token_hex(6)}"
+    return f".{label}{_MARK}{secrets.token_hex(6)}"
 
 
 def write_new(
@@ -156,6 +160,13 @@ def forget(path: Path) -> bool:
         log.warning("can not remove %s: %s", path, exc)
         return False
     return True
+
+
+def forget_begun(path: Path) -> None:
+    """Remove what killed processes had begun of a file that we alone write. Never raises."""
+    with suppress(OSError):
+        for begun in path.parent.glob(f".{escape(path.name)}{_MARK}*"):
+            forget(begun)
 
 
 def sync_file(path: Path) -> None:

@@ -218,3 +218,13 @@ def test_other_files_stay_and_ours_comes_last() -> None:
     plan, copies = dnsmasq({"/etc/dnsmasq.conf": main, "/etc/dnsmasq.d/x": ""})
     assert copies[plan.root].startswith(main)
     assert copies[plan.root].endswith("\nconf-file=/check/ours.conf\nconf-file=/check/lines.conf\n")
+
+
+@pytest.mark.parametrize(
+    ("directory", "written"),
+    [("/c\udcff", b"/c\xff"), ('/a "b"', b'/a \\"b\\"'), ("/a\\b", b"/a\\\\b")],
+)
+def test_a_path_of_ours_can_be_any(directory: str, written: bytes) -> None:
+    staged = {"guests.conf": f"{directory}/guests.conf"}
+    plan = plan_isc(None, staged, "/check", FakePlace({}, {}))
+    assert plan.copies[0].content == b'\ninclude "%s/guests.conf";\n' % written

@@ -141,7 +141,7 @@ def plan_isc(main: str | None, staged: Mapping[str, str], directory: str, place:
 
     def rest(reached: frozenset[str]) -> bytes:
         missing = [path for name, path in staged.items() if name not in reached]
-        return b"".join(b'\ninclude "%s";' % path.encode() for path in missing) + b"\n"
+        return b"".join(b'\ninclude "%s";' % _isc_text(path) for path in missing) + b"\n"
 
     return _Work(directory, place, staged, _rewrite_isc).plan(main, rest)
 
@@ -153,12 +153,17 @@ def _rewrite_isc(work: _Work, content: bytes, depth: int) -> bytes:
             return found[0]
         path = join("/", re.sub(rb"\\(.)", rb"\1", quoted, flags=re.DOTALL).decode(errors=_BYTES))
         new = work.instead(path, depth) or path
-        text = new.encode(errors=_BYTES).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        text = _isc_text(new)
         # Only the path changes, so that line numbers stay those of the operator's file.
         whole, start = found[0], found.start()
         return whole[: found.start("path") - start] + text + whole[found.end("path") - start :]
 
     return _ISC.sub(replaced, content)
+
+
+def _isc_text(path: str) -> bytes:
+    """Return a path as it is written between quotes."""
+    return path.encode(errors=_BYTES).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 _BYTES: Final = "surrogateescape"  # paths are bytes

@@ -52,6 +52,7 @@ class ScriptedReloader:
 
     def __init__(self, directory: Path) -> None:
         self.failures = 0
+        self.reads: Sequence[str] = FILES
         self.failure: type[ReloadFailed] = ReloadFailed
         self.hangs: trio.CancelScope | None = None
         self.calls: list[tuple[float, frozenset[str], bytes]] = []
@@ -59,7 +60,7 @@ class ScriptedReloader:
 
     async def reload(self, changed: frozenset[str]) -> None:
         await trio.lowlevel.checkpoint()
-        content = b"".join((self._directory / name).read_bytes() for name in FILES)
+        content = b"".join((self._directory / name).read_bytes() for name in self.reads)
         self.calls.append((trio.current_time(), changed, content))
         if self.hangs is not None:
             self.hangs.cancel()
@@ -258,6 +259,19 @@ async def test_a_reload_that_fails_at_first_has_nothing_to_go_back_to(
     # The files are as wanted: what is owed is the reload.
     assert (await rig.applier.apply(rig.wanted)).ending is Ending.INSTALLED
     assert len(rig.checker.seen) == 1
+
+
+async def test_the_one_file_that_there_was_is_put_back(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    (tmp_path / FILES[0]).write_text("# by hand\n")
+    rig = Rig(tmp_path)
+    rig.want(1)
+    rig.reloader.failures = 3
+    rig.reloader.reads = FILES[:1]
+    outcome = await rig.applier.apply(rig.wanted)
+    assert "the last good files are back (generation 0)" in outcome.text
+    assert (tmp_path / FILES[0]).read_text() == "# by hand\n"
 
 
 async def test_what_was_good_for_another_server_is_nothing_to_go_back_to(

@@ -139,9 +139,8 @@ class Handover:
         if (
             good is None
             or generation is None
-            or (good == generation and not self._undo)
-            # Of another backend, or of fewer files: the server would find nothing under some names.
-            or not generation.files.keys() <= good.files.keys()
+            # What is good may be another backend's: our names would lead nowhere.
+            or (not self._undo and (good == generation or not self.due & good.files.keys()))
         ):
             return NotTaken(f"{failure}; there is no earlier generation to go back to")
         hosts: int | None = good.manifest.get(HOSTS)

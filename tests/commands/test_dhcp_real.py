@@ -119,6 +119,8 @@ async def test_what_changes_no_host_is_no_work(server: EtcdServer, tmp_path: Pat
             await until(20, lambda: mark.exists() and mark.read_text() == "x")
             before = dhcp.generation
             stamps = [os.stat(dhcp.conf / name).st_mtime_ns for name in dhcp.files()]
+            await trio.sleep(1.5)  # the status has been told
+            written = os.stat(dhcp.conf / ".lochkit" / "status.json").st_mtime_ns
             stem = key_of("hypervisors", 1).removesuffix("metadata")
             for number in range(20):
                 await server.ctl("put", f"{stem}heartbeat", f"{number}")
@@ -130,6 +132,7 @@ async def test_what_changes_no_host_is_no_work(server: EtcdServer, tmp_path: Pat
             assert dhcp.generation == before
             assert [os.stat(dhcp.conf / name).st_mtime_ns for name in dhcp.files()] == stamps
             assert mark.read_text() == "x"
+            assert os.stat(dhcp.conf / ".lochkit" / "status.json").st_mtime_ns == written
 
 
 async def test_a_restart_finds_the_files_right_and_disturbs_nobody(

@@ -55,6 +55,7 @@ class ScriptedLauncher:
         self.stop_seconds = 0.0
         self.at_once = 0
         self.most_at_once = 0
+        self.start_seconds = 0.0
 
     @asynccontextmanager
     async def launch(self, job: Job) -> AsyncIterator[ScriptedRun]:
@@ -62,6 +63,7 @@ class ScriptedLauncher:
         self.began.append(trio.current_time())
         if isinstance(entry, Exception):
             raise entry
+        await trio.sleep(self.start_seconds)
         run = ScriptedRun(job, *entry)
         self.runs.append(run)
         self.at_once += 1

@@ -425,6 +425,16 @@ async def test_hang_up_is_for_the_running_command(autojump_clock: MockClock) -> 
     assert it.launcher.runs[0].signals == [Signals.SIGHUP]
 
 
+async def test_hang_up_is_for_the_command_that_is_being_started(autojump_clock: MockClock) -> None:
+    it = bench((10, 0))
+    it.launcher.start_seconds = 2.0
+    async with it.running():
+        await trio.sleep(1)
+        it.runner.hang_up()
+        await trio.sleep(30)
+    assert it.launcher.runs[0].signals == [Signals.SIGHUP]
+
+
 @pytest.mark.parametrize("on_busy", list(OnBusy))
 async def test_cancelled_in_a_run_it_stops_the_command(
     autojump_clock: MockClock, on_busy: OnBusy

@@ -185,3 +185,20 @@ def test_a_file_can_not_be_the_store(tmp_path: Path) -> None:
     (tmp_path / "store").write_bytes(b"")
     with pytest.raises((ConfigError, InstallError), match="store"):
         GenerationStore(tmp_path / "store", {}).open()
+
+
+def test_a_file_that_is_new_to_the_set_is_part_of_what_to_go_back_to(site: Site) -> None:
+    site.store.close()
+    paths = dict(site.targets)
+    site.targets = {"a.conf": paths["a.conf"]}
+    with site.another() as store:
+        store.mark_good(store.commit(store.stage({"a.conf": [b"ours"]}, {})))
+    paths["b.conf"].write_bytes(b"the operator's")
+    site.targets = paths
+    site.store = site.another()
+    site.store.open()
+    site.install(b"later", b"ours too")
+    good = site.store.last_good
+    assert good is not None
+    site.store.restore(good)
+    assert site.read() == (b"ours", b"the operator's")

@@ -16,7 +16,7 @@ from ..io.durable import replace_file
 from ..io.notify import Notifier
 from .ledger import Entry
 from .model import Group
-from .outcome import Outcome
+from .outcome import Ending, Outcome
 from .status import MOST_LISTED, Quarantined, Status, remembered
 from .wanted import Wanted
 
@@ -60,12 +60,16 @@ class Reporter:
         self._last_error: tuple[str, float] | None = None
         self._told: str | None = None
         self._failed = False
+        self._written: Status | None = None
 
     async def report(self, outcome: Outcome) -> None:
         """Note how an attempt has ended, and tell of it."""
-        now = self._clock()
+        now, before = self._clock(), self._outcome
         self._outcome = outcome
-        if outcome.in_step:
+        if outcome.ending is Ending.UNCHANGED and before is not None and before.in_step:
+            if self.status().told == self._written:
+                return  # nothing that is worth a write: a heartbeat, for one
+        elif outcome.in_step:
             self._last_apply = now
         else:
             self._last_error = (outcome.text, now)
@@ -96,8 +100,10 @@ class Reporter:
             if not self._failed:
                 log.warning("the status file can not be written: %s", exc)
             self._failed = True
+            self._written = None
         else:
             self._failed = False
+            self._written = status.told
 
     def status(self) -> Status:
         """How it is now."""

@@ -100,6 +100,7 @@ class Runner:
         self._steps_taken = 0
         self._failures = 0
         self._running: Running | None = None
+        self._hung_up = False
         self._job: Job | None = None  # begun, and neither finished nor failed
         self._reported = (desk.refusal, desk.left_out)
         self.runs = 0
@@ -111,7 +112,9 @@ class Runner:
 
     def hang_up(self) -> None:
         """Pass a HUP on to the command, if it is running."""
-        if self._running is None:
+        if self._running is None and self.busy:
+            self._hung_up = True  # it is just being started, and may run already
+        elif self._running is None:
             log.info(
                 "no command is running that could be given the signal", extra={"signal": "HUP"}
             )
@@ -225,10 +228,12 @@ class Runner:
         }
         log.debug("command starts", extra=facts)
         began = trio.current_time()
-        self.busy = True
+        self.busy, self._hung_up = True, False
         try:
             async with self._launcher.launch(job) as running:
                 self._running = running
+                if self._hung_up:
+                    running.signal(Signals.SIGHUP)
                 over = await self._until_over(running)
         except CommandFailed as exc:
             if self.runs == 1:

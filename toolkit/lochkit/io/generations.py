@@ -283,10 +283,13 @@ class GenerationStore:
         looks = [(place, place.look()) for place in places if place.found is Found.FILE]
         if looks:
             paths = {place.name: place.path for place, _ in looks}
+            current = self._current
+            grown = current is not None and not paths.keys() & current.files.keys()
+            was_good = self._good is None or (grown and self._good == current)
             staged = write_adopted(self._shelf.new_stage(), self._current, paths)
             generation = self._install(staged, *needed)
             log.info("adopted %s", ", ".join(map(str, paths.values())))
-            if self._good is None:
+            if was_good:  # and with files that we had not had yet, there is more to go back to
                 self.mark_good(generation)
         for place, look in looks:
             if place.look() != look:

@@ -120,6 +120,25 @@ async def test_a_burst_is_few_generations_and_the_last_state_is_installed(
     assert rig.wanted.revision == 1000
 
 
+async def test_single_changes_after_a_burst_are_installed_without_its_pauses(
+    autojump_clock: trio.testing.MockClock, rig: Rig
+) -> None:
+    for number in range(400):
+        await rig.steps.send(put(number + 1, hypervisor(number % 250 + 1)))
+        await trio.sleep(0.005)
+    await trio.sleep(0.5)
+    rig.applier.takes = 0.01
+    delays = []
+    for number in range(400, 410):
+        attempts, began = len(rig.applier.attempts), trio.current_time()
+        await rig.steps.send(put(number + 1, hypervisor(number % 250 + 1)))
+        while len(rig.applier.attempts) == attempts:  # noqa: ASYNC110
+            await trio.sleep(0.001)
+        delays.append(rig.applier.times[-1] - began)
+        await trio.sleep(0.2)
+    assert max(delays[1:]) < 0.05
+
+
 async def test_a_failure_is_tried_again_after_waits_that_grow(
     autojump_clock: trio.testing.MockClock, rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -105,7 +105,7 @@ class Keeper:
         """Take in the next step, or come back when there is something to do without one.
 
         Returns:
-            Whether it had been waiting for us.
+            Whether many changes had been waiting for us.
 
         Raises:
             EndOfChannel: there are no more.
@@ -118,8 +118,10 @@ class Keeper:
                 self._waiting.cancel()
             step = await self._source.receive()
             waited = trio.current_time() - before
+            # A few changes that came in a pause are no burst: they do not lengthen the next one.
+            many = max(len(step.changes), step.revision - self._wanted.revision) > _FEW
             self._take(step)
-        return waited < _AT_ONCE
+        return waited < _AT_ONCE and many
 
     def _take(self, step: Step) -> None:
         listed = step.origin is Origin.LISTED
@@ -188,6 +190,7 @@ def _told(outcome: Outcome) -> tuple[Ending, str]:
 
 
 _PASSING: Final = re.compile(r"(?:stage-|\.check-|\.lochkit-)\w+")
+_FEW: Final = 10  # changes
 _AT_ONCE: Final = 0.001  # seconds: it had been there already
 _WORDS: Final = {
     Ending.HELD: "held back",

@@ -164,7 +164,7 @@ def test_a_hypervisor_without_netmask_is_told_its_router() -> None:
     assert line in text(backend, "hosts")
 
 
-@pytest.mark.parametrize("name", ["1h", "12", "3W", "infinite", "ignore", "Ignore"])
+@pytest.mark.parametrize("name", ["1h", "12", "3W", "infinite", "ignore", "Ignore", "00--A0"])
 def test_a_name_that_dnsmasq_takes_for_something_else_is_left_out(name: str) -> None:
     backend = golden()
     backend.update(guest(name=name))

@@ -45,8 +45,9 @@ MARKER: Final = f",set:{_IN}".encode()
 _OWN: Final = "lochkit-own-boot"
 _LEASE: Final = "1h"  # as in the original's example: hosts keep their address, so it hardly matters
 
-# dnsmasq takes such a word on a host's line for a lease time, or for an order.
-_NO_NAME: Final = re.compile(r"\d+[wdhms]?|infinite|ignore", re.IGNORECASE)
+# dnsmasq takes such a word on a host's line for a lease time, or for an order; and it refuses two
+# hyphens in the third and fourth place, which are reserved (RFC 5891, 4.2.3.1).
+_NO_NAME: Final = re.compile(r"\d+[wdhms]?|infinite|ignore|..--.*", re.IGNORECASE)
 
 
 def boot_tag(boot: Boot) -> str:

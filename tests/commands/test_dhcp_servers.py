@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -68,11 +69,13 @@ async def test_a_running_kea_follows_etcd(server: EtcdServer, tmp_path: Path) ->
     with workspace() as directory, trio.fail_after(LIMIT):  # a short path, as sockets need
         base = tmp_path / "base.json"
         base.write_text("// mine\n" + json.dumps(base_of(directory)))
+        base.chmod(0o600)  # it may hold the password of a database
         options = ["--etcd", server.endpoint, "--backend", "kea", "--kea-base", str(base)]
         options += ["--kea-socket", f"{directory}/kea.sock", "--reload-retries", "0"]
         async with dhcping(tmp_path, *options, "--reload-interval", "0") as dhcp:
             await until(20, lambda: "nobody there to take it" in dhcp.errors)
             installed = dhcp.conf / "kea-dhcp4.conf"
+            assert stat.S_IMODE(installed.stat().st_mode) == 0o600
             ids = json.loads((dhcp.conf / ".lochkit" / "kea-subnet-ids.json").read_text())
             assert set(ids) == {"10.1.0.0/16", "192.168.0.0/16"}
             # It is started now, with what is installed: nothing was taken back.

@@ -23,7 +23,7 @@ from lochkit.dhcp.shrink import ShrinkGuard
 from lochkit.dhcp.wanted import Wanted
 from lochkit.etcd.messages import KeyValue
 from lochkit.etcd.model import KeyChange, Step
-from lochkit.io.generations import GenerationStore
+from lochkit.io.generations import Generation, GenerationStore, InstallError
 
 FILES = ("hypervisors.conf", "guests.conf")
 
@@ -311,6 +311,27 @@ async def test_neither_is_taken(autojump_clock: trio.testing.MockClock, rig: Rig
     outcome = await rig.applier.apply(rig.wanted)
     assert "are back, and not taken either" in outcome.text
     assert rig.served == [1]
+
+
+async def test_a_way_back_that_fails_tells_of_both_failures(
+    autojump_clock: trio.testing.MockClock, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.want(1)
+    await rig.applier.apply(rig.wanted)
+    rig.want(1, 2)
+    rig.reloader.failures = 3
+
+    def broken(generation: Generation) -> None:
+        raise InstallError("the disk is gone", rig.directory)
+
+    with monkeypatch.context() as context:
+        context.setattr(rig.store, "restore", broken)
+        outcome = await rig.applier.apply(rig.wanted)
+    assert outcome.ending is Ending.FAILED
+    assert "does not want to; and the last good files can not be put back" in outcome.text
+    assert "the disk is gone" in outcome.text
+    assert (await rig.applier.apply(rig.wanted)).ending is Ending.INSTALLED
+    assert rig.served == [1, 2]
 
 
 async def test_what_nobody_is_there_to_take_stays_installed(

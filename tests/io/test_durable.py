@@ -82,7 +82,7 @@ def test_nothing_is_left_of_a_file_that_does_not_fit(tmp_path: Path) -> None:
 
 def test_a_file_is_replaced_as_a_whole_with_mode_and_owner(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    replace_file(path, [b"one"], 0o600)
+    replace_file(path, [b"one"], Access(0o600))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.chmod(0o640)
     before = path.open("rb")

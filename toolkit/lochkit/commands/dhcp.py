@@ -45,6 +45,7 @@ from .dhcp_setup import (
     SUBNET_IDS_FILE,
     backend_of,
     layout_of,
+    new_file_access,
     require_kea_base,
     state_dir_of,
     targets_of,
@@ -132,7 +133,12 @@ class Session:
     @asynccontextmanager
     async def _applier(self, backend: Backend) -> AsyncIterator[Applier]:
         options = self._options
-        store = GenerationStore(state_dir_of(options), targets_of(options), options.generations)
+        store = GenerationStore(
+            state_dir_of(options),
+            targets_of(options),
+            keep=options.generations,
+            default=new_file_access(options),
+        )
         await self._open(store)
         try:
             await trio.to_thread.run_sync(self._clear_up)

@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 import trio
 
 from ..dhcp.documents import Backend
-from ..io.durable import replace_file
+from ..io.durable import Access, replace_file
 from ..io.faults import telling
 from ..io.folder import FileFolder
 from ..options import Subcommand, flag, option
 from .dhcp_output import Refused, write_pieces
+from .dhcp_setup import new_file_access
 from .dhcp_source import DhcpReadOptions, tell_left_out, to_the_end, view_of
 
 __all__ = ["SUBCOMMAND", "DhcpRenderOptions", "run"]
@@ -57,7 +58,8 @@ async def run(options: DhcpRenderOptions) -> int:
         files = _files(view.wanted.backend, options.only)
         folder = _folder(options)
         if options.output is not None:
-            await trio.to_thread.run_sync(_write, Path(options.output), files, folder)
+            access = new_file_access(options)
+            await trio.to_thread.run_sync(_write, Path(options.output), files, folder, access)
         else:
             await write_pieces(_printed(files, folder))
         return 1 if options.strict and view.left_out else 0
@@ -99,7 +101,7 @@ def _heading(name: str) -> bytes:
     return f"# file: {name}\n".encode()
 
 
-def _write(directory: Path, files: _Files, folder: str) -> None:
+def _write(directory: Path, files: _Files, folder: str, access: Access) -> None:
     """Write the files below a directory, and those of the hosts directory one below that.
 
     Raises:
@@ -109,7 +111,7 @@ def _write(directory: Path, files: _Files, folder: str) -> None:
     with telling("can not create", directory):
         directory.mkdir(parents=True, exist_ok=True)
     for name, pieces in files.documents.items():
-        replace_file(directory / name, pieces)
+        replace_file(directory / name, pieces, access)
     if files.hosts:
         from ..dhcp.dnsmasq import is_host_file
 

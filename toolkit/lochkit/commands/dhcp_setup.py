@@ -11,6 +11,7 @@ from ..dhcp.layout import Layout
 from ..dhcp.model import Group
 from ..dhcp.settings import RenderSettings
 from ..errors import ConfigError
+from ..io.durable import DEFAULT_ACCESS, Access, access_of
 from .dhcp_view_options import BackendKind, DhcpPlaceOptions, DhcpViewOptions
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "conf_dir_of",
     "kea_base_path",
     "layout_of",
+    "new_file_access",
     "require_kea_base",
     "settings_of",
     "state_dir_of",
@@ -152,6 +154,22 @@ def kea_base_path(options: DhcpViewOptions, version: Literal[4, 6]) -> Path | No
     given = options.kea_base if version == 4 else options.kea6_base
     path = Path(given) if given else conf_dir_of(options) / f"kea-dhcp{version}.base.json"
     return path if given or path.exists() else None
+
+
+def new_file_access(options: DhcpViewOptions) -> Access:
+    """Who may do what with a file that replaces none. What is made of the operator's base for Kea,
+    which may hold the password of a database, is for those who may read the base.
+
+    Raises:
+        InstallError: the base can not be looked at.
+    """
+    found = DEFAULT_ACCESS
+    if options.backend is BackendKind.KEA:
+        for base in (kea_base_path(options, 6), kea_base_path(options, 4)):
+            access = None if base is None else access_of(base)
+            if access is not None:
+                found = access._replace(mode=access.mode & found.mode)
+    return found
 
 
 def _kea_base(options: DhcpViewOptions, version: Literal[4, 6]) -> Mapping[str, Any] | None:

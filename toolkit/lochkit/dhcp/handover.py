@@ -8,8 +8,9 @@ from typing import Final
 
 import trio
 
+from ..errors import ConfigError
 from ..io.folder import FileFolder
-from ..io.generations import Generation, GenerationStore
+from ..io.generations import Generation, GenerationStore, InstallError
 from ..runtime.backoff import Backoff
 from .reload import NotReached, Reloader, ReloadFailed
 
@@ -94,7 +95,7 @@ class Handover:
 
         Raises:
             NotTaken: it did not. Unless there is no server, the last good files are back.
-            InstallError: they could not be put back.
+            InstallError: it has, and that could not be noted.
         """
         await trio.sleep_until(self._reloaded_at + self._policy.interval)
         generation = self._store.current
@@ -143,13 +144,11 @@ class Handover:
             or (not self._undo and (good == generation or not self.due & good.files.keys()))
         ):
             return NotTaken(f"{failure}; there is no earlier generation to go back to")
-        hosts: int | None = good.manifest.get(HOSTS)
-        if good != generation:
-            await trio.to_thread.run_sync(self._store.restore, good)
-        if self._folder is not None and self._undo:
-            await trio.to_thread.run_sync(self._folder.apply, self._undo)
-            hosts = await trio.to_thread.run_sync(self._folder.count)
-        self._undo = {}
+        try:
+            hosts = await self._put_back(good, generation)
+        except (InstallError, ConfigError) as exc:
+            text = f"{failure}; and the last good files can not be put back: {exc}"
+            return NotTaken(text, put_back=True)
         try:
             await self._reload()
         except ReloadFailed as exc:
@@ -157,3 +156,18 @@ class Handover:
             return NotTaken(text, put_back=True, hosts=hosts)
         text = f"{failure}; the last good files are back (generation {good.number})"
         return NotTaken(text, put_back=True, hosts=hosts)
+
+    async def _put_back(self, good: Generation, generation: Generation) -> int | None:
+        """Put the last good files back; how many hosts there are in them, if that is known.
+
+        Raises:
+            InstallError, ConfigError: it could not be done.
+        """
+        hosts: int | None = good.manifest.get(HOSTS)
+        if good != generation:
+            await trio.to_thread.run_sync(self._store.restore, good)
+        if self._folder is not None and self._undo:
+            await trio.to_thread.run_sync(self._folder.apply, self._undo)
+            hosts = await trio.to_thread.run_sync(self._folder.count)
+        self._undo = {}
+        return hosts

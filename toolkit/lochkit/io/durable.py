@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from .faults import InstallError, telling
 
 __all__ = [
+    "DEFAULT_ACCESS",
     "Access",
     "access_of",
     "chunks",
@@ -53,6 +54,10 @@ class Access(NamedTuple):
     mode: int
     uid: int = -1
     gid: int = -1
+
+
+DEFAULT_ACCESS: Final = Access(0o644)
+"""Of a new file that everybody may read."""
 
 
 def access_of(path: Path) -> Access | None:
@@ -196,7 +201,7 @@ def _sync(path: Path, flags: int) -> None:
             os.close(fd)
 
 
-def replace_file(path: Path, pieces: Iterable[bytes], mode: int = 0o644) -> None:
+def replace_file(path: Path, pieces: Iterable[bytes], default: Access = DEFAULT_ACCESS) -> None:
     """Install one file: all of the old content is under the name, or all of the new.
 
     Mode and owner of a file that is replaced are kept.
@@ -204,14 +209,14 @@ def replace_file(path: Path, pieces: Iterable[bytes], mode: int = 0o644) -> None
     Args:
         path: of the file.
         pieces: the content.
-        mode: permission bits for a new file.
+        default: of a new file.
 
     Raises:
         InstallError: it could not be written; the old one is untouched.
         ConfigError: there can be no such file.
     """
     temporary = path.with_name(random_name(path.name))
-    write_new(temporary, pieces, access_of(path) or Access(mode))
+    write_new(temporary, pieces, access_of(path) or default)
     try:
         with telling("can not replace", path):
             temporary.replace(path)

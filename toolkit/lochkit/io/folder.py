@@ -227,7 +227,7 @@ class FileFolder:
                 if content is None:
                     path.unlink(missing_ok=True)
                 else:
-                    replace_file(path, [content], self._mode)
+                    replace_file(path, [content], Access(self._mode))
             except (OSError, LochkitError) as exc:
                 log.warning("can not bring back %s: %s", path, exc)
 

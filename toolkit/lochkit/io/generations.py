@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from .durable import Access, access_of, count, holds, sync_directory
+from .durable import DEFAULT_ACCESS, Access, access_of, count, holds, sync_directory
 from .faults import InstallError, telling
 from .generation import Generation, Staged
 from .lockfile import LockFile
@@ -38,15 +38,19 @@ class GenerationStore:
         store: directory of the generations; created when needed, in one that exists.
         targets: the path of each file, by its name in the set.
         keep: how many generations are kept, besides the last good one.
-        default_mode: permission bits of a file that replaces none. One that does replace one has
-            the mode, the owner and the group of that.
+        default: of a file that replaces none. One that does replace one has the mode, the owner
+            and the group of that.
 
     Raises:
         ValueError: a name can not be that of a file, or `keep` is not positive.
     """
 
     def __init__(
-        self, store: Path, targets: Mapping[str, Path], keep: int = 5, default_mode: int = 0o644
+        self,
+        store: Path,
+        targets: Mapping[str, Path],
+        keep: int = 5,
+        default: Access = DEFAULT_ACCESS,
     ) -> None:
         if keep < 1:
             raise ValueError(f"at least one generation must be kept, not {keep}")
@@ -56,7 +60,7 @@ class GenerationStore:
         self._store = store
         self._targets = dict(targets)
         self._keep = keep
-        self._default_mode = default_mode
+        self._default = default
         self._lock = LockFile(store / LOCK)
         self._shelf = Shelf(store)
         self._current: Generation | None = None
@@ -206,8 +210,7 @@ class GenerationStore:
     def _stage(
         self, contents: Mapping[str, Sequence[bytes] | None], manifest: Mapping[str, Any]
     ) -> Staged:
-        new = Access(self._default_mode)
-        accesses = {name: access_of(path) or new for name, path in self._targets.items()}
+        accesses = {name: access_of(path) or self._default for name, path in self._targets.items()}
         return write_set(self._shelf.new_stage(), self._current, contents, accesses, manifest)
 
     def discard(self, staged: Staged) -> None:

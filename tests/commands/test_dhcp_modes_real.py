@@ -123,8 +123,8 @@ def config(directory: Path, hooks: list[Path]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.skipif(not HOOKS, reason="this Kea has no libdhcp_lease_cmds.so")
 async def test_audit_asks_a_real_kea(tmp_path: Path) -> None:
+    assert HOOKS, "this Kea has no libdhcp_lease_cmds.so"
     words = ("audit", "--from-file", str(SNAPSHOT), "--json")
     socket = ("--kea-socket", str(tmp_path / "s"))
     with trio.fail_after(LIMIT):

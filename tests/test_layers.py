@@ -60,6 +60,7 @@ EFFECTFUL = (
     "lochkit.etcd.watch",
     "lochkit.etcdwatch.launch",
     "lochkit.etcdwatch.runner",
+    "lochkit.discovery",
     "lochkit.dhcp.applier",
     "lochkit.dhcp.check_run",
     "lochkit.dhcp.checker",
@@ -86,8 +87,10 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "lochkit.etcd": ("lochkit.errors", "lochkit.etcd_options", "lochkit.io", "lochkit.runtime"),
     "lochkit.etcdwatch": ("lochkit.errors", "lochkit.etcd", "lochkit.io", "lochkit.runtime"),
     "lochkit.dhcp": ("lochkit.errors", "lochkit.etcd", "lochkit.io", "lochkit.runtime"),
+    "lochkit.discovery": ("lochkit.errors", "lochkit.etcd", "lochkit.io", "lochkit.runtime"),
     "lochkit.commands": (
         "lochkit.dhcp",
+        "lochkit.discovery",
         "lochkit.errors",
         "lochkit.etcd",
         "lochkit.etcd_options",

@@ -19,8 +19,8 @@ from ..dhcp.leases import Lease, LeaseError, Leases, leases_of_answer, read_leas
 from ..errors import ConfigError, LochkitError
 from ..etcd_options import EtcdOptions
 from ..options import Subcommand, flag, option, shared
-from .dhcp_output import counted, print_lines, table
 from .dhcp_source import from_file_option, read_everything, to_the_end
+from .output import counted, print_lines, table
 
 __all__ = ["SUBCOMMAND", "DhcpAuditOptions", "run"]
 

@@ -15,10 +15,10 @@ from ..dhcp.check_run import Outcome, Verdict
 from ..dhcp.model import Group
 from ..io.durable import Access, write_new
 from ..options import Subcommand, flag, option
-from .dhcp_output import counted, print_lines, shown, table
 from .dhcp_pipeline import lines_of, server_checker
 from .dhcp_setup import conf_dir_of
 from .dhcp_source import DhcpReadOptions, View, to_the_end, view_of
+from .output import counted, print_lines, shown, table
 
 __all__ = ["SUBCOMMAND", "DhcpCheckOptions", "run"]
 

@@ -8,9 +8,9 @@ from ..dhcp.diff import DiffLine, coloured, unified_diff
 from ..dhcp.documents import Backend
 from ..errors import ConfigError
 from ..options import Subcommand
-from .dhcp_output import has_colours, print_lines
 from .dhcp_setup import targets_of
 from .dhcp_source import DhcpReadOptions, tell_left_out, to_the_end, view_of
+from .output import has_colours, print_lines
 
 __all__ = ["SUBCOMMAND", "run"]
 

@@ -12,9 +12,9 @@ from ..io.durable import Access, replace_file
 from ..io.faults import telling
 from ..io.folder import FileFolder
 from ..options import Subcommand, flag, option
-from .dhcp_output import Refused, write_pieces
 from .dhcp_setup import new_file_access
 from .dhcp_source import DhcpReadOptions, tell_left_out, to_the_end, view_of
+from .output import Refused, write_pieces
 
 __all__ = ["SUBCOMMAND", "DhcpRenderOptions", "run"]
 

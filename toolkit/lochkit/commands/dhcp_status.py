@@ -18,9 +18,9 @@ from ..dhcp.status import Status
 from ..errors import ConfigError
 from ..io.placement import LOCK
 from ..options import Subcommand, flag
-from .dhcp_output import counted, instant, print_lines, shown, table
 from .dhcp_setup import STATUS_FILE, state_dir_of
 from .dhcp_view_options import DhcpPlaceOptions
+from .output import counted, instant, print_lines, shown, table
 
 __all__ = ["SUBCOMMAND", "DhcpStatusOptions", "run"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lochkit.commands.dhcp_output import instant, shown, table
+from lochkit.commands.output import instant, shown, table
 
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "a\nb", "\x9b2J", "\u202eevil", "\u2028", "\u2069"])

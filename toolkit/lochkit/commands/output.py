@@ -1,4 +1,4 @@
-"""What the modes of ``lochkit dhcp`` print, and how."""
+"""What commands print, and how."""
 
 import os
 import sys

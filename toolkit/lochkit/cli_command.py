@@ -13,6 +13,7 @@ from .cli_options import (
     CONTEXT_SETTINGS,
     ENV_PREFIX,
     Family,
+    TrailingWords,
     collect,
     default_map,
     parameters,
@@ -75,7 +76,11 @@ class LazyCommand(click.Command):
         self.help = subcommand.help
         names = _names_epilog(table, own if family else None)
         self.epilog = "\n\n".join(filter(None, (subcommand.epilog, names)))
-        self.allow_interspersed_args = not any(isinstance(p, click.Argument) for p in self.params)
+        trailing = [param for param in self.params if isinstance(param, TrailingWords)]
+        self.allow_interspersed_args = all(param.interspersed for param in trailing)
+        if trailing and self.allow_interspersed_args and "--" in args:
+            # The parser takes the first away, and leaves the second among the words.
+            args.insert(args.index("--"), "--")
         self.callback = click.pass_context(_prepare(subcommand))
         if modes:
             self.options_metavar = "[MODE] [OPTIONS]"
@@ -114,8 +119,8 @@ class LazyCommand(click.Command):
                 formatter.write_dl([(name, mode.short_help) for name, mode in self._modes.items()])
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
-            if isinstance(param, click.Argument):
-                row = (param.make_metavar(ctx), getattr(param, "text", ""))
+            if isinstance(param, TrailingWords):
+                row = (param.make_metavar(ctx), param.text)
                 sections.setdefault("Arguments", []).append(row)
             elif (record := param.get_help_record(ctx)) is not None:
                 sections.setdefault(getattr(param, "section", "Options"), []).append(record)

@@ -16,6 +16,7 @@ __all__ = [
     "CONTEXT_SETTINGS",
     "ENV_PREFIX",
     "Family",
+    "TrailingWords",
     "collect",
     "default_map",
     "parameters",
@@ -30,6 +31,18 @@ class SectionedOption(click.Option):
     """An option that knows its heading in ``--help``."""
 
     section = "Options"
+
+
+class TrailingWords(click.Argument):
+    """The words that are no options.
+
+    Attributes:
+        text: what ``--help`` says of them.
+        interspersed: whether options may follow them.
+    """
+
+    text = ""
+    interspersed = False
 
 
 class Words(click.types.StringParamType):
@@ -136,8 +149,8 @@ def _parameter(field: OptionField, command: str | None, prefix: str) -> click.Pa
     }
     name = prefix + field.name
     if facts.is_argument:
-        words = click.Argument([name], nargs=-1, **common)
-        words.text = facts.help  # type: ignore[attr-defined]
+        words = TrailingWords([name], nargs=-1, **common)
+        words.text, words.interspersed = facts.help, facts.interspersed
         return words
     declared = SectionedOption(
         [*facts.declarations, name],

@@ -26,6 +26,7 @@ __all__ = [
     "option",
     "option_fields",
     "shared",
+    "words_and_command",
 ]
 
 METADATA_KEY: Final = "lochkit"
@@ -54,6 +55,8 @@ class Option:
         check: raises ValueError with a phrase such as ``must begin with '/'``; called with the
         value
             (each item of a tuple).
+        interspersed: options may also follow the trailing words, up to a ``--``; see
+            :func:`words_and_command`.
         section: heading in ``--help``; default ``Options``.
     """
 
@@ -70,6 +73,7 @@ class Option:
     default_text: str | None = None
     completes: Literal["file", "directory"] | None = None
     check: Callable[[Any], object] | None = None
+    interspersed: bool = False
     section: str = "Options"
 
     @property
@@ -115,11 +119,20 @@ def argument(metavar: str, *, help: str, required: bool = False, **facts: Any) -
     """Declare the ``tuple[str, ...]`` field that takes all words after the options, unprocessed.
 
     The first word that is not an option ends the options, so ``--`` is needed only when that word
-    begins with ``-``. At most one per subcommand.
+    begins with ``-``. With ``interspersed=True`` only ``--`` ends them, and stays one of the words.
+    At most one per subcommand.
     """
     described = Option(declarations=(), metavar=metavar, help=help, required=required, **facts)
     default: Any = dataclasses.MISSING if required else ()
     return dataclasses.field(default=default, metadata={METADATA_KEY: described})
+
+
+def words_and_command(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part interspersed words: those before the first ``--``, and the command after it."""
+    if "--" not in words:
+        return words, ()
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
 
 
 def shared(cls: type[Any], table: str) -> Any:

@@ -33,6 +33,24 @@ async def test_a_signal_cancels_the_body_and_is_returned(asked: signal.Signals) 
     assert cleaned
 
 
+async def test_the_first_request_is_told_once() -> None:
+    told: list[str] = []
+
+    async def body() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await trio.sleep_forever()
+        finally:
+            told.append("cleaning up")
+            signal.raise_signal(signal.SIGTERM)
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.05)
+
+    with trio.fail_after(5):
+        await run_until_stopped(body, on_stop=lambda: told.append("stopping"))
+    assert told == ["stopping", "cleaning up"]
+
+
 async def test_a_body_that_ends_by_itself_was_not_stopped() -> None:
     async def body() -> None:
         await trio.lowlevel.checkpoint()

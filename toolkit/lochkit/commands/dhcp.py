@@ -218,9 +218,14 @@ async def run(options: DhcpOptions) -> int:
     stopped_by = await run_until_stopped(
         body,
         on_hangup=None if options.once else session.hang_up,
+        on_stop=_tell_stopping,
         stop_within=STOP_WITHIN,
     )
     return exit_code_of(stopped_by)
+
+
+def _tell_stopping() -> None:
+    Notifier().stopping()
 
 
 def _set_level(options: DhcpOptions) -> None:

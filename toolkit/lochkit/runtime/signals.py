@@ -33,6 +33,7 @@ async def run_until_stopped(
     body: Callable[[], Awaitable[None]],
     *,
     on_hangup: Callable[[], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
     stop_within: float = STOP_WITHIN,
     before_force: Callable[[], None] | None = None,
 ) -> signal.Signals | None:
@@ -47,6 +48,8 @@ async def run_until_stopped(
         on_hangup: called in Trio's thread on HUP, for instance to send on a channel without
         waiting;
             without it HUP is one more request to stop.
+        on_stop: called when the end is first asked for, as to tell the service manager; must not
+            block.
         stop_within: seconds that the cleanup of ``body`` may take.
         before_force: called before a forced exit, perhaps in another thread, to leave no child
             behind; must not block.
@@ -55,7 +58,7 @@ async def run_until_stopped(
         The signal that asked for the end, or None when ``body`` returned by itself.
     """
     root = trio.CancelScope()
-    stop = Stop(root, stop_within, before_force)
+    stop = Stop(root, stop_within, before_force, on_stop)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as arrivals:
         try:
             async with trio.open_nursery() as nursery:
@@ -72,13 +75,18 @@ class Stop:
     """What has been asked of us so far, and the clock that runs since."""
 
     def __init__(
-        self, root: trio.CancelScope, within: float, before_force: Callable[[], None] | None
+        self,
+        root: trio.CancelScope,
+        within: float,
+        before_force: Callable[[], None] | None,
+        on_stop: Callable[[], None] | None,
     ) -> None:
         self.asked_by: signal.Signals | None = None
         self._asked_at = 0.0
         self._root = root
         self._within = within
         self._before_force = before_force
+        self._on_stop = on_stop
         self._timer: threading.Timer | None = None
 
     def ask(self, arrived: signal.Signals) -> None:
@@ -92,6 +100,8 @@ class Stop:
             self._timer.daemon = True
             self._timer.start()
             self._root.cancel(reason=f"{arrived.name} received")
+            if self._on_stop is not None:
+                self._on_stop()
         elif now - self._asked_at >= SAME_REQUEST and arrived is not signal.SIGHUP:
             self._force(arrived, "was cut short by a second signal")
 

@@ -14,10 +14,11 @@ import trio
 from ..dhcp.check_run import Outcome, Verdict
 from ..dhcp.model import Group
 from ..io.durable import Access, write_new
-from ..options import Subcommand, flag, option
+from ..options import Subcommand, flag
 from .dhcp_pipeline import lines_of, server_checker
 from .dhcp_setup import conf_dir_of
 from .dhcp_source import DhcpReadOptions, View, to_the_end, view_of
+from .dhcp_view_options import check_timeout_option, main_config_option
 from .output import counted, print_lines, shown, table
 
 __all__ = ["SUBCOMMAND", "DhcpCheckOptions", "run"]
@@ -27,22 +28,8 @@ __all__ = ["SUBCOMMAND", "DhcpCheckOptions", "run"]
 class DhcpCheckOptions(DhcpReadOptions):
     """The options of ``lochkit dhcp check``, as given: see their help."""
 
-    main_config: str | None = option(
-        "--main-config",
-        default=None,
-        default_text="/etc/dhcp/dhcpd.conf or /etc/dnsmasq.conf, if there is one",
-        metavar="FILE",
-        completes="file",
-        help="The server's own configuration, which includes the files: checked with them.",
-    )
-    check_timeout: float = option(
-        "--check-timeout",
-        default=60.0,
-        minimum=0,
-        above_minimum=True,
-        metavar="SECONDS",
-        help="How long the checker may take.",
-    )
+    main_config: str | None = main_config_option()
+    check_timeout: float = check_timeout_option()
     require_check: bool = flag("--require-check", help="Exit with 1 if there is no checker.")
     json: bool = flag("--json", help="Print one JSON object instead.")
 

@@ -6,7 +6,13 @@ from typing import Final, Literal
 from ..etcd_options import EtcdOptions
 from ..io.process import signal_named
 from ..options import flag, option, shared
-from .dhcp_view_options import KEA, BackendKind, DhcpViewOptions
+from .dhcp_view_options import (
+    KEA,
+    BackendKind,
+    DhcpViewOptions,
+    check_timeout_option,
+    main_config_option,
+)
 
 __all__ = ["DhcpOptions"]
 
@@ -58,24 +64,8 @@ class DhcpOptions(DhcpViewOptions):
         section=PIPELINE,
         help="Install nothing without a checker.",
     )
-    check_timeout: float = option(
-        "--check-timeout",
-        default=60.0,
-        minimum=0,
-        above_minimum=True,
-        metavar="SECONDS",
-        section=PIPELINE,
-        help="How long the checker may take.",
-    )
-    main_config: str | None = option(
-        "--main-config",
-        default=None,
-        default_text="/etc/dhcp/dhcpd.conf or /etc/dnsmasq.conf, if there is one",
-        metavar="FILE",
-        completes="file",
-        section=PIPELINE,
-        help="The server's own configuration, which includes the files: checked with them.",
-    )
+    check_timeout: float = check_timeout_option(section=PIPELINE)
+    main_config: str | None = main_config_option(section=PIPELINE)
     max_shrink: float = option(
         "--max-shrink",
         default=50.0,

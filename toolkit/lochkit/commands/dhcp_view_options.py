@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from ..dhcp.boot import parse_boot_words
 from ..dhcp.naming import check_domain
 from ..options import option
 
-__all__ = ["KEA", "BackendKind", "DhcpPlaceOptions", "DhcpViewOptions"]
+__all__ = [
+    "KEA",
+    "BackendKind",
+    "DhcpPlaceOptions",
+    "DhcpViewOptions",
+    "check_timeout_option",
+    "main_config_option",
+]
 
 VIEW: Final = "What is configured"
 PLACE: Final = "Where the files are"
@@ -21,6 +28,32 @@ class BackendKind(Enum):
     ISC = "isc"
     KEA = "kea"
     DNSMASQ = "dnsmasq"
+
+
+def main_config_option(**facts: Any) -> Any:
+    """Declare the field of the server's own configuration; typed as `option` is."""
+    return option(
+        "--main-config",
+        default=None,
+        default_text="/etc/dhcp/dhcpd.conf or /etc/dnsmasq.conf, if there is one",
+        metavar="FILE",
+        completes="file",
+        help="The server's own configuration, which includes the files: checked with them.",
+        **facts,
+    )
+
+
+def check_timeout_option(**facts: Any) -> Any:
+    """Declare the field of the checker's time; typed as `option` is."""
+    return option(
+        "--check-timeout",
+        default=60.0,
+        minimum=0,
+        above_minimum=True,
+        metavar="SECONDS",
+        help="How long the checker may take.",
+        **facts,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,10 @@ class Caller:
         name = rpc.path.rpartition("/")[2]
         raise DeadlineExceeded(f"etcd: no answer to {name} within {seconds:g} s{reason}") from fault
 
+    def turn_away(self, error: Unavailable) -> None:
+        """See `Client.turn_away`."""
+        self.link.turn_away(error)
+
     async def _attempt(self, rpc: Rpc[RequestT, ResponseT], body: bytes, deadline: float) -> bytes:
         try:
             connection = await self.link.connection()

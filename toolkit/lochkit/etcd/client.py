@@ -5,7 +5,9 @@
         async with etcd.watch(WatchCreateRequest(key=b"/greeting")) as watch:
             print(await watch.receive())
 
-Inside run one task per connection and the lease keeper, in a nursery of the context manager's.
+Inside run one task per connection and the lease keeper, in a nursery of the context manager's. They
+end with the block, not before: when it is cancelled, its cleanup can still talk to etcd, in a
+shielded scope with a deadline.
 """
 
 from collections.abc import AsyncIterator
@@ -20,7 +22,14 @@ from .caller import Caller
 from .cluster import Access, Cluster
 from .config import EtcdConfig
 from .dial import check_files, dial
-from .errors import DeadlineExceeded, EtcdError, NoLeader, PermissionDenied, Unauthenticated
+from .errors import (
+    DeadlineExceeded,
+    EtcdError,
+    NoLeader,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
 from .keepalive import LeaseKeeper
 from .kv import KeyValues, Listing
 from .leases import Leases
@@ -66,6 +75,14 @@ class Client:
         self.access = Access(self._caller)
         self.keeper = LeaseKeeper(self._caller, limit=config.max_message_bytes)
         self.leases = Leases(self._caller, self.keeper)
+
+    def turn_away(self, error: Unavailable) -> None:
+        """Leave the endpoint that calls go to, for one that may answer; `error` is why.
+
+        For who knows more than the connection does: that it stands, and nothing comes. Where there
+        is no other endpoint nothing is done.
+        """
+        self._caller.turn_away(error)
 
     async def list_range(
         self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
@@ -163,7 +180,8 @@ async def open_client(config: EtcdConfig) -> AsyncIterator[Client]:
         ExceptionGroup: what the block raises, since it runs inside a nursery.
     """
     check_files(config)
-    async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as outer:
+        nursery: trio.Nursery = await outer.start(_uncancelled_nursery)
         client = Client(config, nursery)
         await nursery.start(client.keeper.run)
         try:
@@ -171,3 +189,11 @@ async def open_client(config: EtcdConfig) -> AsyncIterator[Client]:
         finally:
             # Connections hold nothing that outlives them: watches and calls end with the stream.
             nursery.cancel_scope.cancel()
+
+
+async def _uncancelled_nursery(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    """A nursery that only the end of the block cancels."""
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.shield = True
+        task_status.started(nursery)
+        await trio.sleep_forever()

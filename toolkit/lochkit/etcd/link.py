@@ -78,6 +78,12 @@ class Link:
                 return self._current
         raise Unavailable("no etcd endpoint answers: " + "; ".join(faults))
 
+    def turn_away(self, error: EtcdError) -> None:
+        """Leave the present endpoint, if there is another to go to."""
+        if self._current is not None and self.has_alternative:
+            log.info("%s does not answer, trying another", self._current.name)
+            self.leave(self._current, error)
+
     def leave(self, connection: Connection, error: EtcdError) -> None:
         """An endpoint is up but of no use (no leader, hung): go on to the next."""
         if self._current is connection:

@@ -4,11 +4,13 @@ from ..errors import ConfigError, LochkitError
 
 __all__ = [
     "BadRecord",
+    "DirectoryStopped",
     "DiscoveryError",
     "InvalidHost",
     "InvalidName",
     "NoHostFound",
     "NoHostFoundOnShard",
+    "RegistrationEnded",
     "SchemeNotFound",
     "ServiceNotFound",
     "UnknownScheme",
@@ -39,6 +41,10 @@ class SchemeNotFound(UnknownScheme):
     """No scheme was given, and there is neither http nor https to choose."""
 
 
+class DirectoryStopped(DiscoveryError):
+    """Nobody follows the registry any more, so that nothing more would be heard of it."""
+
+
 class BadRecord(DiscoveryError):
     """A value in the registry is not a record; it harms nothing but itself."""
 
@@ -49,3 +55,7 @@ class InvalidHost(ConfigError):
 
 class InvalidName(InvalidHost):
     """A name that would not be found again, or would be taken for another."""
+
+
+class RegistrationEnded(LochkitError):
+    """The instance is not in the registry, and nobody tries to get it there any more."""

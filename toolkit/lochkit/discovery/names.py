@@ -6,6 +6,7 @@ look at them; so the looking is done here, once, before anything is written.
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 
 from .errors import InvalidHost, InvalidName
@@ -24,7 +25,7 @@ __all__ = [
 
 _SERVICE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
-_ADDRESS_6: Final = re.compile(r"[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,32})?")
+_ZONE: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+._-]{0,63}")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -75,10 +76,19 @@ def check_hostname(name: str, what: str = "hostname") -> None:
     Raises:
         InvalidName: why.
     """
-    if ":" in name and _ADDRESS_6.fullmatch(name):
+    if ":" in name and _is_address_6(name):
         return
     if not _HOSTNAME.fullmatch(name) or ".." in name:
         raise InvalidName(f"{what} {name[:300]!r} is neither a host's name nor an IP address")
+
+
+def _is_address_6(name: str) -> bool:
+    address, percent, zone = name.partition("%")
+    try:
+        IPv6Address(address)
+    except ValueError:
+        return False
+    return not percent or _ZONE.fullmatch(zone) is not None
 
 
 def check_port(scheme: str, port: str) -> None:
@@ -88,7 +98,7 @@ def check_port(scheme: str, port: str) -> None:
         InvalidHost: why.
     """
     if not _PORT.fullmatch(port) or not 1 <= int(port) <= 65535:
-        raise InvalidHost(f"port {scheme}={port[:40]} is not a number from 1 to 65535")
+        raise InvalidHost(f"port {scheme}={port[:40]!r} is not a number from 1 to 65535")
 
 
 def check_scheme(scheme: str) -> None:
@@ -125,4 +135,4 @@ def check_ports(ports: Mapping[str, str]) -> None:
     """
     for scheme, port in ports.items():
         check_scheme(scheme)
-        check_port(scheme, port)
+        check_port(scheme, str(port))  # who has no type checker may give a number

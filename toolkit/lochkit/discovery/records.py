@@ -36,6 +36,9 @@ _HOST_FIELDS: Final = frozenset(
 _INFOS_FIELDS: Final = frozenset(
     ("name", "critical", "hostname", "user", "password", "ports", "public")
 )
+_OWN_FIELDS: Final = frozenset(
+    ("state", "weight", "tags", "meta", "version", "zone", "credentials")
+)
 
 # As Go writes them; to any reader of JSON they mean the same.
 _ESCAPES: Final = str.maketrans(
@@ -150,8 +153,8 @@ def encode_host(host: Host) -> bytes:
         check_text(what, getattr(host, what))
     for word in (*host.tags, *host.meta, *host.meta.values()):
         check_text("a tag or a fact", word)
-    if host.weight < 0:
-        raise InvalidHost("a weight is 0 or more")
+    if not 0 <= host.weight < 1 << 31:
+        raise InvalidHost(f"a weight is from 0 to {(1 << 31) - 1}")
     if not host.uuid or "/" in host.uuid:
         raise InvalidHost(f"{host.uuid[:200]!r} is no id of an instance")
     record: dict[str, Any] = {
@@ -179,7 +182,7 @@ def encode_host(host: Host) -> bytes:
     )
     if host.weight != 1:
         own["weight"] = host.weight
-    own = {**host.extra_own, **own}
+    own |= _foreign(host.extra_own, _OWN_FIELDS)
     return _dumped({**record, **({OWN: own} if own else {}), **_foreign(host.extra, _HOST_FIELDS)})
 
 
@@ -213,13 +216,18 @@ def _present(**fields: Any) -> dict[str, Any]:
 
 def _foreign(extra: Mapping[str, Any], ours: frozenset[str]) -> dict[str, Any]:
     """The fields of others, but for those that Go, deaf to case, would take for one of ours."""
-    return {name: value for name, value in extra.items() if name.lower() not in ours}
+    return {name: value for name, value in extra.items() if name.casefold() not in ours}
 
 
 def _sorted(table: Mapping[str, str]) -> dict[str, str]:
-    return dict(sorted(table.items()))
+    """A table as Go writes it, of text also where a caller without types has given numbers."""
+    return {name: str(value) for name, value in sorted(table.items())}
 
 
 def _dumped(record: Mapping[str, Any]) -> bytes:
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_ESCAPES).encode()
+    try:
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidHost("the fields of others hold what JSON has no way to write") from None
+    # Half a character, which JSON can hold and UTF-8 cannot, is written as JSON writes it.
+    return text.translate(_ESCAPES).encode("utf-8", "backslashreplace")

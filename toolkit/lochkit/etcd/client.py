@@ -17,6 +17,7 @@ from typing import Final
 
 import trio
 
+from ..runtime.lasting import lasting_nursery
 from .auth import Login, token_metadata
 from .caller import Caller
 from .cluster import Access, Cluster
@@ -180,20 +181,8 @@ async def open_client(config: EtcdConfig) -> AsyncIterator[Client]:
         ExceptionGroup: what the block raises, since it runs inside a nursery.
     """
     check_files(config)
-    async with trio.open_nursery() as outer:
-        nursery: trio.Nursery = await outer.start(_uncancelled_nursery)
+    async with lasting_nursery() as nursery:
         client = Client(config, nursery)
         await nursery.start(client.keeper.run)
-        try:
-            yield client
-        finally:
-            # Connections hold nothing that outlives them: watches and calls end with the stream.
-            nursery.cancel_scope.cancel()
-
-
-async def _uncancelled_nursery(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
-    """A nursery that only the end of the block cancels."""
-    async with trio.open_nursery() as nursery:
-        nursery.cancel_scope.shield = True
-        task_status.started(nursery)
-        await trio.sleep_forever()
+        # Connections hold nothing that outlives them: watches and calls end with the stream.
+        yield client

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import trio
-
 from ..io.guardian import open_guardian
 from ..runtime.backoff import Backoff
+from ..runtime.lasting import lasting_nursery
 from ..runtime.supervisor import start
 from .embedded_binary import find_binary
 from .embedded_place import prepare_place
@@ -72,13 +71,10 @@ async def embedded_etcd(
     binary = await find_binary(written_by=place.written_by())
     async with open_guardian(stop_signal=STOP.signal, stop_timeout=STOP.timeout) as guardian:
         keeper = EtcdKeeper(place, binary, guardian, start_seconds=start_seconds)
-        async with trio.open_nursery() as nursery:
+        async with lasting_nursery() as nursery:
             await start(nursery, keeper, backoff=backoff)
-            try:
-                yield EmbeddedEtcd(
-                    endpoint=place.endpoint,
-                    data_dir=place.directory,
-                    version=binary.version_text,
-                )
-            finally:
-                nursery.cancel_scope.cancel()
+            yield EmbeddedEtcd(
+                endpoint=place.endpoint,
+                data_dir=place.directory,
+                version=binary.version_text,
+            )

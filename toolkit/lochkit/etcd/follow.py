@@ -78,6 +78,7 @@ class Follower:
         ahead: shown the keys of a list as they arrive. The list may yet fail and be begun anew.
         on_outage: called with each failure to reach the store, before the wait; may raise to give
             up.
+        on_return: called when a watch stands again; what happened meanwhile may be on its way yet.
 
     Attributes:
         connected: whether a watch stands.
@@ -97,6 +98,7 @@ class Follower:
         jitter: Callable[[], float] = random.random,
         ahead: Ahead | None = None,
         on_outage: Callable[[EtcdError], None] | None = None,
+        on_return: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
         self._ranges = tuple(dict.fromkeys(ranges))
@@ -107,6 +109,7 @@ class Follower:
         self._jitter = jitter
         self._ahead = ahead
         self._on_outage = on_outage
+        self._on_return = on_return
         self._per_revision = per_revision
         self._resume = Resume(ranges, per_revision=per_revision, select=select)
         self._watching = trio.CancelScope()
@@ -251,6 +254,8 @@ class Follower:
             seconds = trio.current_time() - self._away_since
             self._away_since = None
             log.info("etcd is back", extra={"after": f"{seconds:.1f} s", "revision": self.revision})
+            if self._on_return is not None:
+                self._on_return()
 
     def _lost(self, error: EtcdError) -> None:
         """The store is away; said once for each outage."""
@@ -275,11 +280,9 @@ class Follower:
         return self._backoff.jittered(self._failures, self._jitter())
 
     def _with_ranges(self, error: PermissionDenied) -> PermissionDenied:
-        wanted = ", ".join(str(part) for part in self._ranges)
-        needed = f"{wanted} (the watch needs {self._resume.watched})"
-        return PermissionDenied(
-            error.code, f"{error.message}; read permission is needed for {needed}"
-        )
+        needed = f"{', '.join(map(str, self._ranges))} (the watch needs {self._resume.watched})"
+        text = f"{error.message}; read permission is needed for {needed}"
+        return PermissionDenied(error.code, text)
 
 
 def _heals(error: EtcdError) -> bool:

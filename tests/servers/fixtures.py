@@ -9,7 +9,7 @@ from .certificates import Certificates
 from .etcd_server import EtcdServer
 from .workspace import workspace
 
-__all__ = ["certificates", "debian_etcd", "etcd_binary", "shared_etcd"]
+__all__ = ["certificates", "debian_etcd", "etcd_binary", "one_etcd", "shared_etcd"]
 
 
 @pytest.fixture(scope="session", params=VARIANTS)
@@ -29,6 +29,18 @@ def shared_etcd(etcd_binary: Binaries) -> Iterator[EtcdServer]:
     """A plain server for many tests: each keeps to a key prefix of its own, and never hurts it."""
     with workspace() as directory:
         server = EtcdServer(etcd_binary, directory)
+        try:
+            server.start_sync()
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def one_etcd(debian_etcd: Binaries) -> Iterator[EtcdServer]:
+    """As `shared_etcd`, of one version, for tests that are not about versions."""
+    with workspace() as directory:
+        server = EtcdServer(debian_etcd, directory)
         try:
             server.start_sync()
             yield server

@@ -194,13 +194,14 @@ def sample_value(field: OptionField) -> Any:
         numbers = map(field.type, (3, 1, 7, 50, 4000))
         return next(n for n in numbers if n != field.default and not [*field.faults(n)])
     words = ("/sample", "sample", "http://127.0.0.1:1", "USR1", "a=b", "0755", "guests.bios=x")
+    words += ("http=80", "192.0.2.1")
     word = next(w for w in words if not [*field.faults((w,) if field.is_many else w)])
     return [word] if field.is_many else word
 
 
 def as_words(field: OptionField, value: Any) -> list[str]:
     if field.option.is_argument:
-        return ["--", *value]
+        return [*value] if field.option.interspersed else ["--", *value]
     for declaration in field.option.declarations:
         positive, _, negative = declaration.partition("/")
         if positive.startswith("--"):

@@ -8,7 +8,7 @@ import trio.testing
 
 from lochkit.discovery.errors import InvalidName, NoHostFound, ServiceNotFound
 from lochkit.discovery.layout import Layout
-from lochkit.discovery.reading import catalog, get, one, url
+from lochkit.discovery.reading import catalog, get
 from lochkit.etcd.client import Client
 from lochkit.etcd.errors import (
     Compacted,
@@ -66,10 +66,15 @@ async def test_never_heard_of_is_not_the_same_as_empty() -> None:
 async def test_a_lot_is_drawn() -> None:
     store = store_of(a=host_value("one"), b=host_value("two", lochkit={"weight": 3}))
     lots: list[Callable[[], float]] = [lambda: 0.0, lambda: 0.24, lambda: 0.26, lambda: 0.99]
-    drawn = [(await one(store, "web", draw=draw)).name for draw in lots]
-    assert drawn == ["one", "one", "two", "two"]
-    assert {(await one(store, "web", weighted=False)).name for _ in range(60)} == {"one", "two"}
-    assert str(await url(store, "web", "http", "/x", draw=lots[0])) == "http://one:80/x"
+    web = await get(store, "web")
+    assert [web.one(draw=draw).name for draw in lots] == ["one", "one", "two", "two"]
+    # Without a lot of our own, it is random.
+    assert {web.one(weighted=False).name for _ in range(60)} == {"one", "two"}
+    listed = (await catalog(store))["web"]
+    assert {str(listed.url("http", "/x")) for _ in range(60)} == {
+        "http://one:80/x",
+        "http://two:80/x",
+    }
 
 
 @pytest.mark.parametrize("fault", [ConnectionLost("cut"), Compacted("x")])
@@ -121,7 +126,7 @@ async def test_a_real_etcd_answers(shared_etcd: EtcdServer) -> None:
             service = await get(etcd, "web", layout=layout, serializable=serializable)
             assert [host.uuid for host in service.all()] == [str(number) for number in range(40)]
             assert service.infos is not None
-        assert (await one(etcd, "web2", layout=layout)).uuid == "x"
+        assert (await get(etcd, "web2", layout=layout)).one().uuid == "x"
         assert list(await catalog(etcd, layout)) == ["web", "web2"]
         with pytest.raises(ServiceNotFound):
             (await get(etcd, "we", layout=layout)).all()

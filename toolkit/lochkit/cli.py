@@ -55,6 +55,10 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
     "dhcp": Entry(
         "lochkit.commands.dhcp", "Keep a DHCP server's configuration true to what is in etcd."
     ),
+    "register": Entry(
+        "lochkit.commands.register", "Register a service for as long as it is up and well."
+    ),
+    "services": Entry("lochkit.commands.services", "Find services, and look after their registry."),
 }
 
 SHARED_TABLES: Final[Mapping[str, type[Any]]] = {"log": logs.LogOptions, "etcd": EtcdOptions}

@@ -46,6 +46,7 @@ class LazyCommand(click.Command):
         self._module = module
         self._family = family
         self._modes: Mapping[str, Mode] = {}
+        self._modeless = ""
 
     def load(self) -> Subcommand[Any]:
         """Import the module, and return what it declares."""
@@ -71,7 +72,7 @@ class LazyCommand(click.Command):
             return await mode.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         family, modes = self._family, subcommand.modes
         own, table = (f"{family.name}-{self.name}", family.name) if family else (self.name,) * 2
-        self._modes = modes
+        self._modes, self._modeless = modes, subcommand.modeless
         self.params = parameters(subcommand.options, own, family=family)
         self.help = subcommand.help
         names = _names_epilog(table, own if family else None)
@@ -115,7 +116,7 @@ class LazyCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the modes, and the options below their headings."""
         if self._modes:
-            with formatter.section("Modes (none: keep doing it)"):
+            with formatter.section(f"Modes (none: {self._modeless})"):
                 formatter.write_dl([(name, mode.short_help) for name, mode in self._modes.items()])
         sections: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):

@@ -256,6 +256,7 @@ class Subcommand(Generic[OptionsT]):
             that begins with a line of only ``\\b`` keeps its line breaks.
         epilog: what it says last.
         modes: other things it does, ``lochkit SUB MODE``; see `Mode`.
+        modeless: what it does without one, for ``--help``.
     """
 
     options: type[OptionsT]
@@ -263,6 +264,7 @@ class Subcommand(Generic[OptionsT]):
     help: str
     epilog: str = ""
     modes: Mapping[str, "Mode"] = dataclasses.field(default_factory=dict)
+    modeless: str = "keep doing it"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ class Directory:
             # One watch over several services would need the permission to read all in between.
             ranges = [layout.service(name) for name in names]
             ranges += [KeyRange.exact(layout.infos_key(name)) for name in names]
-        self._roster = Roster(layout)
+        self._roster = Roster(layout, draw=random.random)
         self._feeds = [
             Feed(self._etcd, wanted, self, backoff=self._backoff, jitter=self._jitter)
             for wanted in ranges

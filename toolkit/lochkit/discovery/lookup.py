@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -41,6 +41,10 @@ def by_age(instance: Instance) -> tuple[int, str]:
     return instance.create_revision, instance.uuid
 
 
+def _no_lot() -> float:
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A service at one moment.
@@ -52,6 +56,8 @@ class Service:
         faults: the rest, and what was odd.
         revision: the store's revision at which all this was true.
         stale: etcd is away: this was true when it was last heard of.
+        draw: makes the lots of `one` and `url`: numbers, 0 <= n < 1. Without one the lot falls on
+            the oldest; what `reading` and `Directory` give draws at random.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Service:
     faults: tuple[Fault, ...] = ()
     revision: int = 0
     stale: bool = False
+    draw: Callable[[], float] = field(default=_no_lot, repr=False, compare=False)
 
     @property
     def public(self) -> bool:
@@ -121,7 +128,7 @@ class Service:
         passing: bool = True,
         *,
         weighted: bool = True,
-        draw: Callable[[], float],
+        draw: Callable[[], float] | None = None,
     ) -> Host:
         """An instance by lot.
 
@@ -130,7 +137,7 @@ class Service:
             passing: as in `all`.
             weighted: whether each has the chance that its weight gives it, rather than the same.
                 Instances of weight 0 are taken only if all are.
-            draw: a random number, 0 <= n < 1, such as `random.random`.
+            draw: instead of the service's own.
 
         Raises:
             ServiceNotFound: as of `all`, and so the next two.
@@ -138,7 +145,7 @@ class Service:
             NoHostFoundOnShard: see there.
         """
         hosts = self.all(shard, passing)
-        return hosts[_drawn(hosts, draw(), weighted)]
+        return hosts[_drawn(hosts, (draw or self.draw)(), weighted)]
 
     def url(
         self,
@@ -146,7 +153,7 @@ class Service:
         path: str = "",
         shard: str = "",
         *,
-        draw: Callable[[], float],
+        draw: Callable[[], float] | None = None,
         passing: bool = True,
         strict: bool = True,
     ) -> Url:
@@ -180,7 +187,7 @@ class Service:
             return infos_url(self.infos, scheme, path)
         hosts = list(self.all(shard, passing))
         while True:
-            host = hosts.pop(_drawn(hosts, draw(), weighted=True))
+            host = hosts.pop(_drawn(hosts, (draw or self.draw)(), weighted=True))
             try:
                 return host_url(host, scheme, path)
             except DiscoveryError:
@@ -201,6 +208,7 @@ def service_of(
     hosts: Iterable[KeyValue],
     revision: int,
     layout: Layout = DEFAULT_LAYOUT,
+    draw: Callable[[], float] = _no_lot,
 ) -> Service:
     """What a reading of the store says of a service. A bad record harms nothing but itself.
 
@@ -210,6 +218,7 @@ def service_of(
         hosts: the keys of its range; of what is not below it, nothing is taken.
         revision: at which all were read.
         layout: where the keys are.
+        draw: see `Service`.
     """
     faults: list[Fault] = []
     known = None
@@ -231,6 +240,7 @@ def service_of(
         instances=tuple(sorted(instances, key=by_age)),
         faults=tuple(faults),
         revision=revision,
+        draw=draw,
     )
 
 

@@ -19,12 +19,10 @@ from ..etcd.messages import (
 from ..etcd.prefix import KeyRange
 from ..runtime.backoff import Backoff
 from .errors import InvalidName
-from .host import Host
 from .layout import DEFAULT_LAYOUT, Layout
 from .lookup import Service, service_of
-from .url import Url
 
-__all__ = ["Readable", "Reads", "catalog", "get", "one", "url"]
+__all__ = ["Readable", "Reads", "catalog", "get"]
 
 AnswerT = TypeVar("AnswerT")
 
@@ -87,7 +85,8 @@ async def get(
     # A transaction is not repeated by the client, which does not look whether it only reads.
     answer = await _persistently(lambda: etcd.kv.txn((), reads))
     infos, hosts = (_found(part.response_range) for part in answer.responses)
-    return service_of(service, infos[0] if infos else None, hosts, answer.header.revision, layout)
+    known = infos[0] if infos else None
+    return service_of(service, known, hosts, answer.header.revision, layout, random.random)
 
 
 async def catalog(etcd: Readable, layout: Layout = DEFAULT_LAYOUT) -> dict[str, Service]:
@@ -109,51 +108,11 @@ async def catalog(etcd: Readable, layout: Layout = DEFAULT_LAYOUT) -> dict[str, 
             hosts.setdefault(place.service, []).append(kv)
     found = {}
     for name in sorted(hosts):
-        found[name] = service_of(name, known.get(name), hosts[name], instances.revision, layout)
+        found[name] = service_of(
+            name, known.get(name), hosts[name], instances.revision, layout, random.random
+        )
         await trio.lowlevel.checkpoint()  # each may be large
     return found
-
-
-async def one(
-    etcd: Readable,
-    service: str,
-    *,
-    shard: str = "",
-    passing: bool = True,
-    weighted: bool = True,
-    layout: Layout = DEFAULT_LAYOUT,
-    draw: Callable[[], float] = random.random,
-) -> Host:
-    """An instance of a service, by lot; see `get`, and `Service.one` for the arguments.
-
-    Raises:
-        DiscoveryError: why there is none.
-        EtcdError: etcd can not be reached, or refuses.
-    """
-    found = await get(etcd, service, layout=layout)
-    return found.one(shard, passing, weighted=weighted, draw=draw)
-
-
-async def url(
-    etcd: Readable,
-    service: str,
-    scheme: str = "",
-    path: str = "",
-    *,
-    shard: str = "",
-    passing: bool = True,
-    strict: bool = True,
-    layout: Layout = DEFAULT_LAYOUT,
-    draw: Callable[[], float] = random.random,
-) -> Url:
-    """Where a service is reached; see `get`, and `Service.url` for the arguments.
-
-    Raises:
-        DiscoveryError: why there is no URL.
-        EtcdError: etcd can not be reached, or refuses.
-    """
-    found = await get(etcd, service, layout=layout)
-    return found.url(scheme, path, shard, draw=draw, passing=passing, strict=strict)
 
 
 async def _lists(etcd: Readable, layout: Layout) -> tuple[Listing, Listing]:

@@ -8,7 +8,7 @@ A change is compared with what is known here, not with what the step says was th
 a step twice is the same as to apply it once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -100,13 +100,17 @@ class Roster:
 
     Args:
         layout: where the keys are.
+        draw: of the services it gives, see `Service`.
 
     Attributes:
         revision: the store's revision of the last step, 0 before the first.
     """
 
-    def __init__(self, layout: Layout = DEFAULT_LAYOUT) -> None:
+    def __init__(
+        self, layout: Layout = DEFAULT_LAYOUT, *, draw: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._layout = layout
+        self._draw = draw
         self._groups: dict[str, _Group] = {}
         self.revision = 0
 
@@ -176,7 +180,7 @@ class Roster:
         """
         group = self._groups.get(name)
         if group is None:
-            return Service(name=name, revision=self.revision, stale=stale)
+            return Service(name=name, revision=self.revision, stale=stale, draw=self._draw)
         if group.shown is None:
             known = group.instances.values()
             faults = [fault for one in known for fault in one.faults]
@@ -187,6 +191,7 @@ class Roster:
                 instances=tuple(sorted(instances, key=by_age)),
                 faults=(*group.infos_faults, *faults),
                 revision=self.revision,
+                draw=self._draw,
             )
         return replace(group.shown, stale=True) if stale else group.shown
 

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .dhcp_bench import bench_dhcp
+from .discovery_bench import bench_discovery
 from .etcd_bench import bench_etcd
 from .etcdwatch_bench import bench_etcdwatch
 
-BENCHMARKS = {"etcd": bench_etcd, "etcdwatch": bench_etcdwatch, "dhcp": bench_dhcp}
+BENCHMARKS = {
+    "etcd": bench_etcd,
+    "etcdwatch": bench_etcdwatch,
+    "dhcp": bench_dhcp,
+    "discovery": bench_discovery,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

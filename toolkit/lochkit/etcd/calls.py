@@ -19,8 +19,8 @@ __all__ = ["Port", "RpcStream", "UnaryCall"]
 class Port(Protocol):
     """What a call asks of its connection; none of it waits."""
 
-    def send(self, stream: GrpcStream, body: bytes, *, end: bool = False) -> None:
-        """Queue a message."""
+    def send(self, stream: GrpcStream, *bodies: bytes, end: bool = False) -> None:
+        """Queue messages; many small ones at once cost little more than one."""
 
     def consumed(self, stream: GrpcStream, size: int) -> None:
         """Return flow-control credit for messages dealt with."""
@@ -117,11 +117,11 @@ class RpcStream:
         if self._on_end is not None:
             self._on_end(self.error)
 
-    def send(self, body: bytes) -> None:
-        """Queue a message. Dropped when the stream is over, which `error`, `receive` and `on_end`
+    def send(self, *bodies: bytes) -> None:
+        """Queue messages. Dropped when the stream is over, which `error`, `receive` and `on_end`
         tell."""
         if self._stream is not None:
-            self._port.send(self._stream, body)
+            self._port.send(self._stream, *bodies)
 
     def consumed(self, size: int) -> None:
         """Messages of `size` bytes in all are dealt with: the server may send as much again."""

@@ -105,15 +105,14 @@ class GrpcCore:
         stream = self._streams[stream_id] = GrpcStream(stream_id, handler, self._limit)
         return stream
 
-    def send(self, stream: GrpcStream, body: bytes, *, end: bool = False) -> None:
-        """Queue one message; with `end`, the last one. It leaves as the server's windows allow."""
-        if len(body) > self._limit:
-            raise MessageTooLarge(
-                f"a request of {len(body)} bytes is over the limit of {self._limit}"
-                " (max_message_bytes)"
-            )
+    def send(self, stream: GrpcStream, *bodies: bytes, end: bool = False) -> None:
+        """Queue messages, which share frames; with `end`, the last ones. They leave as the server's
+        windows allow."""
+        if (longest := max(map(len, bodies), default=0)) > self._limit:
+            text = f"a request of {longest} bytes is over the limit of {self._limit}"
+            raise MessageTooLarge(f"{text} (max_message_bytes)")
         if stream.id in self._streams:
-            stream.outgoing += frame_message(body)
+            stream.outgoing += b"".join(map(frame_message, bodies))
             stream.wants_end = end
             stream.push_out(self._h2)
 

@@ -1,5 +1,6 @@
 """Leases: keys that live only as long as somebody keeps them alive."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -67,7 +68,9 @@ class Leases:
         answer = await self._caller.call(_LIST, LeaseLeasesRequest())
         return tuple(lease.ID for lease in answer.leases)
 
-    def keep_alive(self, lease_id: int, ttl: float) -> AbstractAsyncContextManager[KeptLease]:
+    def keep_alive(
+        self, lease_id: int, ttl: float, *, on_lost: Callable[[], None] | None = None
+    ) -> AbstractAsyncContextManager[KeptLease]:
         """Keep a lease alive while the block runs, on a stream shared by all leases of this client.
 
         It does not revoke the lease in the end: that is the owner's decision.
@@ -75,5 +78,8 @@ class Leases:
         Args:
             lease_id: the lease.
             ttl: seconds it was granted; it is renewed every third of it.
+            on_lost: called once if it is lost while the block runs, from whichever task finds out:
+                it must neither block nor raise. For owners of many leases, who need no task each
+                that waits for `KeptLease.lost`.
         """
-        return self._keeper.keep(lease_id, ttl)
+        return self._keeper.keep(lease_id, ttl, on_lost=on_lost)

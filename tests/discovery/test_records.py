@@ -26,7 +26,7 @@ FULL = Host(
     name="web.example.com",
     service="web",
     ports={"https": "443", "http": "80"},
-    user="user",
+    user="üser",
     password="p<&>w",
     public=True,
     private_hostname="node1",
@@ -62,7 +62,7 @@ FULL = Host(
         (
             FULL,
             '{"name":"web.example.com","service_name":"web","ports":{"http":"80","https":"443"},'
-            '"user":"user","password":"p\\u003c\\u0026\\u003ew","public":true,'
+            '"user":"üser","password":"p\\u003c\\u0026\\u003ew","public":true,'
             '"private_hostname":"node1","private_ports":{"http":"8080"},"critical":true,'
             f'"shard":"s1","uuid":"{UUID4}-node1","lochkit":{{"state":"critical","tags":["b","a"],'
             '"meta":{"a":"2","z":"1"},"version":"1.2.3","zone":"z1","credentials":17,"weight":3,'

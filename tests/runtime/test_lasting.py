@@ -69,3 +69,26 @@ async def test_an_error_of_the_block_is_raised(autojump_clock: trio.abc.Clock) -
         async with lasting_nursery() as nursery:
             nursery.start_soon(trio.sleep_forever)
             raise KeyError
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_cancellation_at_any_moment_of_its_beginning_ends_it(
+    autojump_clock: trio.abc.Clock, steps: int
+) -> None:
+    del autojump_clock
+    with trio.fail_after(10), trio.CancelScope() as scope:
+
+        async def cancel() -> None:
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            scope.cancel()
+
+        async with trio.open_nursery() as around:
+            if steps:
+                around.start_soon(cancel)
+            else:
+                scope.cancel()
+            async with lasting_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                await trio.sleep_forever()
+    assert scope.cancelled_caught

@@ -289,10 +289,15 @@ class KeyValues:
         compare: Sequence[Compare],
         success: Sequence[RequestOp],
         failure: Sequence[RequestOp] = (),
+        *,
+        timeout: float | None = None,
     ) -> TxnResponse:
-        """Do all of `success` if every comparison holds, else all of `failure`, as one revision."""
+        """Do all of `success` if every comparison holds, else all of `failure`, as one revision.
+
+        It may take `timeout` seconds, None for the client's own limit.
+        """
         request = TxnRequest(compare=tuple(compare), success=tuple(success), failure=tuple(failure))
-        return await self._caller.call(TXN, request)
+        return await self._caller.call(TXN, request, timeout=timeout)
 
     async def compact(self, revision: int, *, physical: bool = False) -> CompactionResponse:
         """Forget everything before `revision`; with `physical`, answer when the space is free."""

@@ -39,23 +39,31 @@ class Leases:
         self._caller = caller
         self._keeper = keeper
 
-    async def grant(self, ttl: int, *, lease_id: int = 0) -> LeaseGrantResponse:
+    async def grant(
+        self, ttl: int, *, lease_id: int = 0, timeout: float | None = None
+    ) -> LeaseGrantResponse:
         """Make a lease.
 
         Args:
             ttl: seconds it lives without a keepalive. The server may grant more: see the answer's
                 `TTL`.
             lease_id: the id to give it, 0 to be given one.
+            timeout: seconds it may take, None for the client's own limit.
         """
-        return await self._caller.call(_GRANT, LeaseGrantRequest(TTL=ttl, ID=lease_id))
+        request = LeaseGrantRequest(TTL=ttl, ID=lease_id)
+        return await self._caller.call(_GRANT, request, timeout=timeout)
 
-    async def revoke(self, lease_id: int) -> None:
+    async def revoke(self, lease_id: int, *, timeout: float | None = None) -> None:
         """End a lease; all its keys are deleted in one revision.
+
+        Args:
+            lease_id: the lease.
+            timeout: seconds it may take, None for the client's own limit.
 
         Raises:
             LeaseNotFound: it had ended already.
         """
-        await self._caller.call(_REVOKE, LeaseRevokeRequest(ID=lease_id))
+        await self._caller.call(_REVOKE, LeaseRevokeRequest(ID=lease_id), timeout=timeout)
 
     async def time_to_live(self, lease_id: int, *, keys: bool = False) -> LeaseTimeToLiveResponse:
         """How many seconds a lease has left (`TTL`, -1 when it has ended), and with `keys` which

@@ -19,16 +19,23 @@ async def lasting_nursery() -> AsyncIterator[trio.Nursery]:
     Raises:
         ExceptionGroup: what the block or a task raises. A failed task cancels the block.
     """
+    opened: list[trio.Nursery] = []
+    is_open = trio.Event()
+
+    async def hold() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.shield = True
+            opened.append(nursery)
+            is_open.set()
+            await trio.sleep_forever()
+
     async with trio.open_nursery() as outer:
-        nursery: trio.Nursery = await outer.start(_hold)
+        # Not `outer.start`: that gives up when we are cancelled meanwhile, and what is shielded
+        # then stays for ever.
+        outer.start_soon(hold)
+        with trio.CancelScope(shield=True):
+            await is_open.wait()
         try:
-            yield nursery
+            yield opened[0]
         finally:
-            nursery.cancel_scope.cancel()
-
-
-async def _hold(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.cancel_scope.shield = True
-        task_status.started(nursery)
-        await trio.sleep_forever()
+            opened[0].cancel_scope.cancel()

@@ -107,9 +107,7 @@ async def test_orphans_of_all_services(one_etcd: EtcdServer) -> None:
         (("nobody", "--all"), 1),
     ],
 )
-async def test_nothing_is_guessed(
-    one_etcd: EtcdServer, words: tuple[str, ...], code: int
-) -> None:
+async def test_nothing_is_guessed(one_etcd: EtcdServer, words: tuple[str, ...], code: int) -> None:
     async with registry_bench(one_etcd.endpoint) as registry:
         await registry.host("web", "app1")
         before = await registry.keys()

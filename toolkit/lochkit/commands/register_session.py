@@ -1,0 +1,275 @@
+"""One ``lochkit register``: the command, its health and its registration, put together.
+
+The service is registered while its command is up (without one: always) and, from the first time
+that its checks have passed, whatever they say then: that is told by the record's state. A stop goes
+from the outside to the inside: first nobody finds the service any more, then the command ends.
+"""
+
+import logging
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from signal import SIGHUP, SIGUSR1, SIGUSR2, Signals
+from typing import Final
+
+import trio
+
+from ..discovery.child import Charge
+from ..discovery.child_plan import ChildStatus
+from ..discovery.host import Credentials, Host, State
+from ..discovery.infos_policy import adoptable
+from ..discovery.monitor import Monitor
+from ..discovery.registrar import register
+from ..discovery.registration import Registration
+from ..discovery.registration_status import Phase, Status
+from ..etcd.client import Client
+from ..etcd.errors import Unavailable
+from ..io.faults import InstallError
+from ..io.guardian import open_guardian
+from ..io.notify import Notifier
+from ..io.process import Exit, signal_named
+from ..runtime.backoff import Backoff
+from ..runtime.supervisor import supervise
+from .register_options import RegisterCommandOptions
+from .register_setup import checks_of, host_of, plan_of, registration_of, stop_plan_of
+from .registry import layout_of
+from .service_secrets import generated_password, read_password, write_credentials
+
+__all__ = ["Session"]
+
+log = logging.getLogger(__name__)
+
+_AGAIN: Final = Backoff(base=0.2, maximum=10.0)
+
+
+class Session:
+    """One ``lochkit register``, from its options to its end."""
+
+    def __init__(self, options: RegisterCommandOptions) -> None:
+        self._options = options
+        self._notifier = Notifier()
+        self._charge: Charge | None = None
+        self._monitor: Monitor | None = None
+        self._registration: Registration | None = None
+        self._up = not options.command
+        self._was_well = not options.command
+        self._credentials = Credentials()
+        self._told_ready = False
+        self._news = trio.Event()
+
+    @property
+    def command_exit(self) -> Exit | None:
+        """How the command ended; None while it has not, or without one."""
+        return self._charge.exit if self._charge is not None else None
+
+    def hang_up(self) -> None:
+        """Pass a HUP on to the command; without one, look at everything anew."""
+        if self._charge is not None:
+            self._charge.signal(SIGHUP)
+        elif self._monitor is not None:
+            self._monitor.look_now()
+
+    def tell_stopping(self) -> None:
+        """Tell the service manager that this is the end."""
+        self._notifier.stopping("leaving the registry")
+
+    def kill_now(self) -> None:
+        """Leave no command behind at a forced exit."""
+        if self._charge is not None:
+            self._charge.kill_now()
+
+    async def serve(self, etcd: Client) -> None:
+        """Keep the service registered, until cancelled or its command has ended.
+
+        Raises:
+            CommandFailed: the command could not be started.
+            ConfigError: the record, a check or a file can not be what the operator says.
+        """
+        host = host_of(self._options, await self._first_credentials(etcd))
+        self._monitor = monitor = Monitor(checks_of(self._options), host, self._state_changed)
+        self._state_changed(monitor.state, monitor.text)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._feed_watchdog)
+            if self._options.credentials_file is not None:
+                path = Path(self._options.credentials_file)
+                await nursery.start(self._hand_credentials_on, path)
+            nursery.start_soon(self._look_after, monitor)
+            if self._options.command:
+                await self._serve_by_command(etcd, host)
+            else:
+                await self._keep_registered(etcd, host)
+            nursery.cancel_scope.cancel()
+
+    async def _look_after(self, monitor: Monitor) -> None:
+        await self._until(lambda: self._up)  # nobody is to be told that what is not there is ill
+        await supervise(monitor)
+
+    async def _first_credentials(self, etcd: Client) -> Credentials:
+        """What the operator has given, or is to be made up because the service has none yet."""
+        options = self._options
+        file, descriptor = options.service_password_file, options.service_password_fd
+        password = await trio.to_thread.run_sync(
+            read_password, file, descriptor, abandon_on_cancel=True
+        )
+        user = options.service_user or ""
+        if password is None and (options.generate_credentials or options.credentials_file):
+            in_force = await self._in_force(etcd)
+            if in_force:
+                self._credentials = in_force
+                return Credentials()
+            if options.generate_credentials:
+                user, password = user or options.service, generated_password()
+        self._credentials = Credentials(user, password or "")
+        return self._credentials
+
+    async def _in_force(self, etcd: Client) -> Credentials | None:
+        """The credentials that the service has already; an etcd that is away is waited for."""
+        service, failures = self._options.service, 0
+        while self._options.public:
+            try:
+                found = await etcd.kv.get(layout_of(self._options).infos_key(service))
+            except Unavailable as exc:
+                failures += 1
+                (log.warning if failures == 1 else log.debug)(
+                    "etcd is away, trying again until it is there", extra={"reason": str(exc)}
+                )
+                await trio.sleep(_AGAIN.jittered(failures, random.random()))
+            else:
+                return adoptable(service, found.value) if found is not None else None
+        return None
+
+    async def _serve_by_command(self, etcd: Client, host: Host) -> None:
+        options, stop = self._options, stop_plan_of(self._options)
+        async with (
+            open_guardian(stop_signal=stop.signal, stop_timeout=stop.timeout) as guardian,
+            trio.open_nursery() as nursery,
+        ):
+            self._charge = charge = Charge(
+                options.command,
+                plan=plan_of(options),
+                stop=stop,
+                guardian=guardian,
+                on_change=self._command_changed,
+                environ=os.environ,
+            )
+            nursery.start_soon(_pass_signals_on, charge)
+            nursery.start_soon(_run_command, charge, nursery.cancel_scope)
+            try:
+                await self._keep_registered(etcd, host)
+            finally:
+                charge.finish()  # the nursery waits for its end, which its stop plan bounds
+
+    async def _keep_registered(self, etcd: Client, host: Host) -> None:
+        options = self._options
+        assert self._monitor is not None  # made before
+        while True:
+            await self._until(self._is_wanted)
+            async with register(
+                etcd,
+                options.service,
+                host,
+                options=replace(registration_of(options), state=self._monitor.state),
+                layout=layout_of(options),
+                on_change=self._registration_changed,
+            ) as registration:
+                self._registration = registration
+                registration.set_state(self._monitor.state)  # it may have changed meanwhile
+                try:
+                    await self._until(lambda: not self._is_wanted())
+                finally:
+                    self._registration = None
+                    if options.drain and self._up:
+                        with trio.CancelScope(shield=True):  # bounded by the drain and stop_within
+                            await registration.deregister(drain=options.drain)
+
+    def _is_wanted(self) -> bool:
+        return self._up and self._was_well
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    def _state_changed(self, state: State, text: str) -> None:
+        """The checks say something else."""
+        del text  # the monitor has logged it
+        self._was_well = self._was_well or state is not State.CRITICAL
+        if self._registration is not None:
+            self._registration.set_state(state)
+        self._tell()
+
+    def _command_changed(self, status: ChildStatus) -> None:
+        """The command has come up, is leaving, or has ended."""
+        was_up, self._up = self._up, status.phase.is_up
+        if self._up and not was_up and self._monitor is not None:
+            # Another process than before: how that one was, says nothing of this one.
+            self._was_well = False
+            self._monitor.reset()
+            self._was_well = self._was_well or self._monitor.state is not State.CRITICAL
+        self._tell()
+
+    def _registration_changed(self, status: Status) -> None:
+        if status.phase is Phase.READY:
+            (self._notifier.status if self._told_ready else self._notifier.ready)("registered")
+            self._told_ready = True
+        elif status.phase is Phase.LOST:
+            self._notifier.status(f"not registered: {status.last_error or 'the lease was lost'}")
+        if status.credentials:
+            self._credentials = status.credentials
+            self._tell()
+
+    async def _hand_credentials_on(
+        self, path: Path, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Keep the credentials in the service's file, and tell it of new ones.
+
+        Started when those that are known at first are there.
+
+        Raises:
+            ConfigError: there can be no such file, or everybody could read it.
+        """
+        written, failures = Credentials(), 0
+        while True:
+            wanted = self._credentials
+            if wanted == written:
+                task_status.started()
+                task_status = trio.TASK_STATUS_IGNORED
+                await self._until(lambda: self._credentials != written)  # noqa: B023
+                continue
+            try:
+                await trio.to_thread.run_sync(write_credentials, path, wanted)
+            except InstallError as exc:
+                failures += 1
+                (log.error if failures == 1 else log.debug)(
+                    "the credentials can not be handed on, trying again: %s", exc
+                )
+                await trio.sleep(_AGAIN.jittered(failures, random.random()))
+                continue
+            name = self._options.credentials_signal
+            if name is not None and self._charge is not None and written:
+                self._charge.signal(signal_named(name))
+            written, failures = wanted, 0
+
+    async def _feed_watchdog(self) -> None:
+        seconds = self._notifier.watchdog_seconds
+        while seconds is not None:
+            self._notifier.watchdog()
+            await trio.sleep(seconds / 2)
+
+
+async def _run_command(charge: Charge, scope: trio.CancelScope) -> None:
+    """Run the command to its end, which is the end of all."""
+    with trio.CancelScope(shield=True):  # a stop deregisters first; `finish` then ends this
+        await charge.run()
+    scope.cancel()
+
+
+async def _pass_signals_on(charge: Charge) -> None:
+    with trio.open_signal_receiver(SIGUSR1, SIGUSR2) as arrivals:
+        async for number in arrivals:
+            charge.signal(Signals(number))

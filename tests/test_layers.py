@@ -69,7 +69,6 @@ EFFECTFUL = (
     "lochkit.discovery.farewell",
     "lochkit.discovery.feed",
     "lochkit.discovery.holding",
-    "lochkit.discovery.http_check",
     "lochkit.discovery.key_watch",
     "lochkit.discovery.monitor",
     "lochkit.discovery.reading",

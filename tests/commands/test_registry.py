@@ -3,7 +3,6 @@
 import base64
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import trio
@@ -102,7 +101,8 @@ async def test_tls_as_the_original_had_it(
         "ETCD_TLS_KEY": pair.key,
     }
     for name, path in files.items():
-        text = base64.b64encode(Path(path).read_bytes()).decode() if in_memory else str(path)
+        content = await trio.Path(path).read_bytes()
+        text = base64.b64encode(content).decode() if in_memory else str(path)
         monkeypatch.setenv(name, text)
     monkeypatch.setenv("ETCD_TLS_INMEMORY", "true" if in_memory else "")
     tls = ServerOptions(certificates=certificates, client_certificates=True)

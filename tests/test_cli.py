@@ -193,8 +193,10 @@ def sample_value(field: OptionField) -> Any:
     if field.type in (int, float):
         numbers = map(field.type, (3, 1, 7, 50, 4000))
         return next(n for n in numbers if n != field.default and not [*field.faults(n)])
-    words = ("/sample", "sample", "http://127.0.0.1:1", "USR1", "a=b", "0755", "guests.bios=x")
-    words += ("http=80", "192.0.2.1")
+    words = (
+        *("/sample", "sample", "http://127.0.0.1:1", "USR1", "a=b", "0755", "guests.bios=x"),
+        *("http=80", "192.0.2.1"),
+    )
     word = next(w for w in words if not [*field.faults((w,) if field.is_many else w)])
     return [word] if field.is_many else word
 

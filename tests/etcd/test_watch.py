@@ -35,8 +35,8 @@ class ScriptedPort:
         self.credit = 0
         self.resets = 0
 
-    def send(self, stream: object, body: bytes, *, end: bool = False) -> None:
-        self.sent.append(decode(WatchRequest, body))
+    def send(self, stream: object, *bodies: bytes, end: bool = False) -> None:
+        self.sent += [decode(WatchRequest, body) for body in bodies]
 
     def consumed(self, stream: object, size: int) -> None:
         self.credit += size

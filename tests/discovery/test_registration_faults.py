@@ -253,3 +253,30 @@ async def test_a_block_that_is_cancelled_already(autojump_clock: MockClock) -> N
             async with register(etcd, "web", HOST, options=OPTIONS):
                 await trio.sleep_forever()
         assert set(etcd.requests) <= {"revoke"}  # of the lease that it was about to ask for
+
+
+@pytest.mark.parametrize("fault", [Fault.REQUEST_HANGS, Fault.ANSWER_HANGS])
+async def test_a_long_lease_does_not_mean_a_long_wait(
+    fault: Fault, autojump_clock: MockClock
+) -> None:
+    """For a request that hangs another endpoint may have an answer."""
+    options = RegisterOptions(ttl=3600)
+    async with LeaseStore.run() as etcd:
+        etcd.faults = [("grant", fault)]
+        async with register(etcd, "web", HOST, options=options) as here:
+            with trio.fail_after(8):
+                await here.wait_ready()
+            etcd.faults = [("txn", fault)]
+            here.set_state(State.CRITICAL)
+            await trio.sleep(8)
+            assert b"critical" in etcd.values()[own_key(here)]
+
+
+async def test_a_drain_is_bounded_whatever_etcd_does(autojump_clock: MockClock) -> None:
+    async with LeaseStore.run() as etcd:
+        async with register(etcd, "web", HOST, options=RegisterOptions(ttl=60)) as here:
+            await here.wait_ready()
+            etcd.faults = [("txn", Fault.REQUEST_HANGS)] * 9
+            began = trio.current_time()
+            await here.deregister(drain=2)
+            assert 2 <= trio.current_time() - began <= 2 + 3 + 0.01

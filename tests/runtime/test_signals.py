@@ -68,6 +68,27 @@ async def test_an_error_of_the_body_is_raised_in_a_group() -> None:
         await run_until_stopped(body)
 
 
+async def test_other_signals_are_told_also_during_the_stop() -> None:
+    told: list[str] = []
+    others = {signal.SIGUSR1: lambda: told.append("USR1")}
+
+    async def body() -> None:
+        signal.raise_signal(signal.SIGUSR1)
+        await trio.sleep(0.05)
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await trio.sleep_forever()
+        finally:
+            told.append("cleaning up")
+            signal.raise_signal(signal.SIGUSR1)
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.05)
+
+    with trio.fail_after(5):
+        assert await run_until_stopped(body, others=others) is signal.SIGTERM
+    assert told == ["USR1", "cleaning up", "USR1"]
+
+
 async def test_hangup_reloads_where_that_is_wanted() -> None:
     reloaded = trio.Event()
 

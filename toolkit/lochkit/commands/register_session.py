@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from signal import SIGHUP, SIGUSR1, SIGUSR2, Signals
+from signal import SIGHUP, Signals
 from typing import Final
 
 import trio
@@ -21,6 +21,7 @@ from ..discovery.child_plan import ChildStatus
 from ..discovery.host import Credentials, Host, State
 from ..discovery.infos_policy import adoptable
 from ..discovery.monitor import Monitor
+from ..discovery.register_options import RegisterOptions
 from ..discovery.registrar import register
 from ..discovery.registration import Registration
 from ..discovery.registration_status import Phase, Status
@@ -57,6 +58,7 @@ class Session:
         self._was_well = not options.command
         self._credentials = Credentials()
         self._told_ready = False
+        self._was_registered = False
         self._news = trio.Event()
 
     @property
@@ -70,6 +72,11 @@ class Session:
             self._charge.signal(SIGHUP)
         elif self._monitor is not None:
             self._monitor.look_now()
+
+    def pass_on(self, number: Signals) -> None:
+        """Pass a signal on to the command, if there is one."""
+        if self._charge is not None:
+            self._charge.signal(number)
 
     def tell_stopping(self) -> None:
         """Tell the service manager that this is the end."""
@@ -154,7 +161,6 @@ class Session:
                 on_change=self._command_changed,
                 environ=os.environ,
             )
-            nursery.start_soon(_pass_signals_on, charge)
             nursery.start_soon(_run_command, charge, nursery.cancel_scope)
             try:
                 await self._keep_registered(etcd, host)
@@ -166,11 +172,12 @@ class Session:
         assert self._monitor is not None  # made before
         while True:
             await self._until(self._is_wanted)
+            host, how = self._again(host, registration_of(options))
             async with register(
                 etcd,
                 options.service,
                 host,
-                options=replace(registration_of(options), state=self._monitor.state),
+                options=replace(how, state=self._monitor.state),
                 layout=layout_of(options),
                 on_change=self._registration_changed,
             ) as registration:
@@ -183,6 +190,15 @@ class Session:
                     if options.drain and self._up:
                         with trio.CancelScope(shield=True):  # bounded by the drain and stop_within
                             await registration.deregister(drain=options.drain)
+
+    def _again(self, host: Host, how: RegisterOptions) -> tuple[Host, RegisterOptions]:
+        """The same for the command's next run, to which nobody has brought anything new."""
+        if not self._was_registered:
+            return host, how
+        held = self._credentials
+        if host.public:  # others may have changed them since
+            host = replace(host, user=held.user, password=held.password)
+        return host, replace(how, takeover=False, brings_credentials=False)
 
     def _is_wanted(self) -> bool:
         return self._up and self._was_well
@@ -215,6 +231,7 @@ class Session:
 
     def _registration_changed(self, status: Status) -> None:
         if status.phase is Phase.READY:
+            self._was_registered = True
             (self._notifier.status if self._told_ready else self._notifier.ready)("registered")
             self._told_ready = True
         elif status.phase is Phase.LOST:
@@ -267,9 +284,3 @@ async def _run_command(charge: Charge, scope: trio.CancelScope) -> None:
     with trio.CancelScope(shield=True):  # a stop deregisters first; `finish` then ends this
         await charge.run()
     scope.cancel()
-
-
-async def _pass_signals_on(charge: Charge) -> None:
-    with trio.open_signal_receiver(SIGUSR1, SIGUSR2) as arrivals:
-        async for number in arrivals:
-            charge.signal(Signals(number))

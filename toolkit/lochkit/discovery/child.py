@@ -170,6 +170,8 @@ class Charge:
         mark = uuid.uuid4().hex
         with ExitStack() as owned:
             listener = owned.enter_context(open_notify_socket()) if self._plan.notify else None
+            if listener is not None and listener.directory is not None:
+                self._guardian.clear_up(listener.directory)
             self._guardian.expect(mark)
             owned.callback(self._guardian.withdraw)
             async with self._open(

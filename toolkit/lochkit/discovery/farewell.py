@@ -13,7 +13,7 @@ from .calls import Calls
 from .tenure import Tenure
 from .writing import found_instead, transaction
 
-__all__ = ["revoke_strays", "say_farewell", "say_leaving"]
+__all__ = ["revoke_strays", "say_farewell", "say_leaving", "stay_leaving"]
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,24 @@ async def say_leaving(calls: Calls, tenure: Tenure, seconds: float) -> None:
         tenure.refused(found_instead(answer, trio.current_time()))
         if tenure.own_gone:
             return
+
+
+async def stay_leaving(calls: Calls, tenure: Tenure, limit: float, seconds: float) -> None:
+    """Say that an instance leaves, and let it be there for a while, whatever etcd does.
+
+    Args:
+        calls: how etcd is asked.
+        tenure: what is known.
+        limit: seconds that one request may take.
+        seconds: how long this takes in all.
+    """
+    with trio.move_on_after(seconds):
+        try:
+            await say_leaving(calls, tenure, limit)
+        except EtcdError as error:
+            facts = {"service": tenure.host.service, "instance": tenure.host.uuid}
+            log.warning("nobody can be told that it leaves: %s", error, extra=facts)
+        await trio.sleep_forever()
 
 
 async def revoke_strays(calls: Calls, tenure: Tenure, seconds: float) -> None:

@@ -9,7 +9,7 @@ import trio
 from ..etcd.errors import EtcdError, LeaseNotFound, RpcError
 from ..runtime.backoff import Backoff
 from .calls import Calls
-from .farewell import revoke_strays, say_farewell, say_leaving
+from .farewell import revoke_strays, say_farewell, stay_leaving
 from .key_watch import KeyWatch
 from .mending import Mending
 from .register_options import RegisterOptions
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _RETRY: Final = Backoff(base=0.2, maximum=3.0, reset_after=30.0)
 _CONFLICT: Final = Backoff(base=0.01, maximum=1.0)
+_LONGEST: Final = 5.0
+"""Seconds that a request may take, however long the lease is: another endpoint may answer."""
 _HEARSAY: Final = 1.0
 """Seconds in which a watch tells of a deletion that came with the end of a lease."""
 
@@ -126,11 +128,7 @@ class Holding:
             return
         self._board.enter(Phase.STOPPING, lease_id=tenure.lease)
         async with self._calls.etcd.leases.keep_alive(tenure.lease, self._ttl):
-            try:
-                await say_leaving(self._calls, tenure, self._limit)
-            except EtcdError as error:
-                log.warning("nobody can be told that it leaves: %s", error, extra=self._facts())
-            await trio.sleep(seconds)
+            await stay_leaving(self._calls, tenure, self._limit, seconds)
 
     async def farewell(self) -> None:
         """Leave the registry, in a bounded time, even if cancelled. Never raises."""
@@ -281,7 +279,7 @@ class Holding:
     @property
     def _limit(self) -> float:
         """Seconds that one request may take."""
-        return 0.3 * self._ttl
+        return min(0.3 * self._ttl, _LONGEST)
 
     def _judge(self, error: EtcdError) -> None:
         """Note an error.

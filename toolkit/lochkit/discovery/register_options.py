@@ -23,6 +23,8 @@ class RegisterOptions:
             etcd may grant more.
         takeover: overwrite what the instances have in common with this one's view at the start,
             whatever is there, as the original did.
+        brings_credentials: whether the host's credentials are news to a public service. When they
+            are not, those that its instances share already go before them.
         instance_passwords: whether user and password are in the instance's own record too, where
             readers of the original look for those of private services.
         publications: what else it publishes, on the same lease, while it is in rotation.
@@ -33,6 +35,7 @@ class RegisterOptions:
 
     ttl: int = 5
     takeover: bool = False
+    brings_credentials: bool = True
     instance_passwords: bool = True
     publications: tuple[Publication, ...] = ()
     honour_deletion: bool = False

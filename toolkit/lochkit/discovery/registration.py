@@ -84,6 +84,7 @@ class Registration:
             host,
             layout,
             takeover=options.takeover,
+            brings=options.brings_credentials,
             instance_passwords=options.instance_passwords,
         )
         self._calls = calls

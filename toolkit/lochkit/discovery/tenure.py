@@ -40,6 +40,7 @@ class Tenure:
         published: see below.
         shared: see below.
         takeover: see `RegisterOptions`.
+        brings: see its `brings_credentials`.
         instance_passwords: see `RegisterOptions`.
 
     Attributes:
@@ -64,6 +65,7 @@ class Tenure:
         published: Mapping[bytes, bytes] = _NO_KEYS,
         shared: Mapping[bytes, bytes] = _NO_KEYS,
         takeover: bool = False,
+        brings: bool = True,
         instance_passwords: bool = True,
     ) -> None:
         self.host = host
@@ -76,9 +78,8 @@ class Tenure:
         self._keep_passwords = instance_passwords
         self._foreign = Foreign()
         self._foreign.claim(host)
-        self._owed = Owed(
-            Duty.TAKEOVER if takeover else Duty.ASSERT, takeover or bool(host.credentials)
-        )
+        brings = takeover or (brings and bool(host.credentials))
+        self._owed = Owed(Duty.TAKEOVER if takeover else Duty.ASSERT, brings)
         self._own = _UNSEEN
         self._infos = _UNSEEN
         self._last_infos: Infos | None = None

@@ -8,7 +8,8 @@ only we hold: however we end, the kernel closes it.
 
 Before a command is started its mark is announced (the mark is in the command's environment), and
 after that its process group. Between the two the guardian finds the command by its mark. A command
-that is finished is withdrawn, and what it left running on purpose is left alone.
+that is finished is withdrawn, and what it left running on purpose is left alone. The directory of
+its NOTIFY_SOCKET goes with it.
 """
 
 import logging
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MARK_VARIABLE: Final = "LOCHKIT_RUN_ID"
 GOODBYE_SECONDS: Final = 1.0
+MOST_PATH: Final = 200  # a socket's own is shorter
 
 
 class Guardian:
@@ -43,6 +45,11 @@ class Guardian:
     def watch(self, group: int) -> None:
         """It is this process group."""
         self._tell(f"group {group}")
+
+    def clear_up(self, directory: str) -> None:
+        """The next command has a directory with nothing but its socket: remove both at our end."""
+        if "\n" not in directory and len(directory.encode()) < MOST_PATH:
+            self._tell(f"directory {directory}")
 
     def withdraw(self) -> None:
         """It is over, or was not started after all."""

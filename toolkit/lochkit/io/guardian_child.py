@@ -5,9 +5,10 @@ site-packages: only the standard library, and as little of that as possible, sin
 wait.
 
 Arguments: the signal that asks a command to stop, and the seconds until what is left is killed.
-Standard input, a line each: ``mark TEXT``, a command with this entry in its environment is about to
-start; ``group ID``, this is its process group; ``none``, it is over. At the end of the input what
-there is then is stopped.
+Standard input, a line each: ``directory PATH``, the next command's socket is in there;
+``mark TEXT``, a command with this entry in its environment is about to start; ``group ID``, this is
+its process group; ``none``, it is over. At the end of the input what there is then is stopped, and
+removed.
 """
 
 import os
@@ -105,17 +106,29 @@ def stop(groups: set[int], number: int, patience: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def clear(directory: bytes) -> None:
+    """Remove a directory with nothing but a socket in it."""
+    for remove, path in ((os.unlink, directory + b"/socket"), (os.rmdir, directory)):
+        try:
+            remove(path)
+        except OSError:
+            continue
+
+
 def main() -> None:
     """Wait for the end of the input, and stop what is left then."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    mark = group = b""
+    mark = group = directory = b""
     for line in sys.stdin.buffer:
         what, _, value = line.strip().partition(b" ")
+        directory = value if what == b"directory" else b"" if what == b"none" else directory
         mark = value if what == b"mark" else mark if what == b"group" else b""
         group = value if what == b"group" else b""
     groups = {int(group)} if group else search(mark) if mark else set()
     stop(groups, int(sys.argv[1]), float(sys.argv[2]))
+    if directory:
+        clear(directory)
 
 
 if __name__ == "__main__":

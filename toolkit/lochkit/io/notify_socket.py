@@ -37,12 +37,14 @@ class NotifySocket:
 
     Attributes:
         address: for NOTIFY_SOCKET.
+        directory: where it is, and nothing else; None where it has no place.
         leader: process id of the command, once it is known.
     """
 
     def __init__(self, listener: socket.socket, address: str) -> None:
         self._socket = listener
         self.address = address
+        self.directory = None if address.startswith("@") else str(Path(address).parent)
         self.leader: int | None = None
         self._told = False
 

@@ -4,7 +4,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import trio
@@ -19,6 +20,9 @@ STOP_WITHIN: Final = 4.5
 SAME_REQUEST: Final = 0.5
 """Seconds in which a second signal is the same request: ``timeout`` signals its child and then the
 child's whole group, and so does a service manager that is told to stop twice."""
+
+
+_NONE: Final[Mapping[signal.Signals, Callable[[], None]]] = MappingProxyType({})
 
 
 def exit_code_of(stopped_by: signal.Signals | None) -> int:
@@ -36,6 +40,7 @@ async def run_until_stopped(
     on_stop: Callable[[], None] | None = None,
     stop_within: float = STOP_WITHIN,
     before_force: Callable[[], None] | None = None,
+    others: Mapping[signal.Signals, Callable[[], None]] = _NONE,
 ) -> signal.Signals | None:
     """Run ``body`` until it returns, or until a signal asks for the end.
 
@@ -53,16 +58,19 @@ async def run_until_stopped(
         stop_within: seconds that the cleanup of ``body`` may take.
         before_force: called before a forced exit, perhaps in another thread, to leave no child
             behind; must not block.
+        others: called in Trio's thread on further signals, also while ``body`` cleans up: by then
+            their default, which is to kill us, would be worst.
 
     Returns:
         The signal that asked for the end, or None when ``body`` returned by itself.
     """
     root = trio.CancelScope()
     stop = Stop(root, stop_within, before_force, on_stop)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as arrivals:
+    ours = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    with trio.open_signal_receiver(*ours, *others) as arrivals:
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_listen, arrivals, stop, on_hangup)
+                nursery.start_soon(_listen, arrivals, stop, on_hangup, others)
                 with root:
                     await body()
                 nursery.cancel_scope.cancel()
@@ -120,11 +128,16 @@ class Stop:
 
 
 async def _listen(
-    arrivals: AsyncIterator[int], stop: Stop, on_hangup: Callable[[], None] | None
+    arrivals: AsyncIterator[int],
+    stop: Stop,
+    on_hangup: Callable[[], None] | None,
+    others: Mapping[signal.Signals, Callable[[], None]],
 ) -> None:
     async for number in arrivals:
         arrived = signal.Signals(number)
-        if arrived is signal.SIGHUP and on_hangup is not None and stop.asked_by is None:
+        if (on_other := others.get(arrived)) is not None:
+            on_other()
+        elif arrived is signal.SIGHUP and on_hangup is not None and stop.asked_by is None:
             log.info("reload asked for", extra={"signal": arrived.name})
             on_hangup()
         else:

@@ -88,7 +88,7 @@ class Registration:
             instance_passwords=options.instance_passwords,
         )
         self._calls = calls
-        self._board = StatusBoard(clock, on_change)
+        self._board = StatusBoard(clock, on_change, host.credentials)
         self._holding = Holding(
             calls, self._tenure, self._board, options, jitter=jitter, new_lease=new_lease
         )

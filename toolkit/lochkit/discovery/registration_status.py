@@ -88,6 +88,7 @@ class StatusBoard:
     Args:
         clock: seconds since the epoch.
         on_change: told of each change of phase, lease or credentials; must neither block nor raise.
+        credentials: in force at first.
 
     Attributes:
         status: now.
@@ -97,14 +98,17 @@ class StatusBoard:
     __slots__ = ("_changed", "_clock", "_on_change", "_readers", "failure", "status")
 
     def __init__(
-        self, clock: Callable[[], float], on_change: Callable[[Status], None] | None
+        self,
+        clock: Callable[[], float],
+        on_change: Callable[[Status], None] | None,
+        credentials: Credentials,
     ) -> None:
         self._clock = clock
         self._on_change = on_change
         self._changed: trio.Event | None = None  # made for those who wait
         self._readers: WeakSet[Statuses] | None = None
         self.failure: Exception | None = None
-        self.status = Status(phase=Phase.STARTING, since=clock())
+        self.status = Status(phase=Phase.STARTING, since=clock(), credentials=credentials)
 
     def enter(self, phase: Phase, *, lease_id: int = 0, error: str = "") -> None:
         """It is in that phase now."""

@@ -4,19 +4,18 @@ import logging
 import math
 import os
 import random
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from signal import SIGKILL
 from typing import Final, Protocol
 
 import trio
 
 from ..errors import CommandFailed
 from ..io.anonymous import anonymous_file
-from ..io.guardian import MARK_VARIABLE, Guardian
-from ..io.process import Child, CommandNotStarted, Exit, StopPlan, open_child
+from ..io.guarded import GuardedCommand
+from ..io.guardian import Guardian
+from ..io.process import Child, CommandNotStarted, Exit, StopPlan
 from ..runtime.backoff import Backoff
 from .services_news import Batch, News
 
@@ -100,40 +99,21 @@ class CommandLauncher:
         guardian: Guardian,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._argv = tuple(argv)
-        self._stop = stop
-        self._guardian = guardian
-        self._environ = environ
-        self._child: Child | None = None
+        self._command = GuardedCommand(argv, stop=stop, guardian=guardian, environ=environ)
 
     @asynccontextmanager
     async def launch(self, job: Job) -> AsyncIterator[Child]:
         """See `Launcher`."""
-        mark = uuid.uuid4().hex
         # In a thread, for it may be large; not abandoned, so that its file is always closed.
         stdin = await trio.to_thread.run_sync(anonymous_file, "lochkit-view", [job.content])
         with stdin:
-            self._guardian.expect(mark)
-            try:
-                async with open_child(
-                    self._argv,
-                    stdin=stdin.fileno(),
-                    env={**self._environ, **job.variables, MARK_VARIABLE: mark},
-                    stop=self._stop,
-                ) as child:
-                    self._guardian.watch(child.pid)
-                    stdin.close()  # the command has it now
-                    self._child = child
-                    yield child
-            finally:
-                self._child = None
-                self._guardian.withdraw()
+            async with self._command.run(stdin=stdin.fileno(), variables=job.variables) as child:
+                stdin.close()  # the command has it now
+                yield child
 
     def kill_now(self) -> None:
-        """Kill the command and what it started, without waiting: a forced exit, from any thread."""
-        child = self._child
-        if child is not None:
-            child.signal_group(SIGKILL)
+        """See `GuardedCommand.kill_now`."""
+        self._command.kill_now()
 
 
 class CommandRunner:

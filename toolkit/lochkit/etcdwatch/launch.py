@@ -1,20 +1,20 @@
 """How a job is carried out: by the command, or by showing what it would be given."""
 
 import os
-import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from signal import SIGKILL, Signals
+from signal import Signals
 from typing import BinaryIO, Final
 
 import trio
 
 from ..errors import LochkitError
 from ..io.anonymous import anonymous_file
-from ..io.guardian import MARK_VARIABLE, Guardian
-from ..io.process import Child, Exit, StopPlan, open_child
+from ..io.guarded import GuardedCommand
+from ..io.guardian import Guardian
+from ..io.process import Child, Exit, StopPlan
 from .changes import Summary
 from .desk import Job
 from .diff import coloured, entry_line, unified_diff
@@ -57,17 +57,12 @@ class ChildLauncher:
         environ: Mapping[str, str],
         changes_file: bool = True,
     ) -> None:
-        self._argv = tuple(argv)
-        self._stop = stop
-        self._guardian = guardian
-        self._environ = environ
+        self._command = GuardedCommand(argv, stop=stop, guardian=guardian, environ=environ)
         self._changes_file = changes_file
-        self._child: Child | None = None
 
     @asynccontextmanager
     async def launch(self, job: Job) -> AsyncIterator[Child]:
         """Start a run; leaving the context stops it if it is still running, and waits for that."""
-        mark = uuid.uuid4().hex
         summary = Summary()
         lines = chunked(job.change_lines(summary))
         inherited: list[int] = []
@@ -82,40 +77,20 @@ class ChildLauncher:
                 path = f"/dev/fd/{changes.fileno()}"
             else:
                 deque(lines, maxlen=0)  # for the summary
-            variables = job.environment(summary)
-            variables |= {MARK_VARIABLE: mark, "LOCHKIT_CHANGES_FILE": path}
-            self._guardian.expect(mark)
-            try:
-                async with open_child(
-                    self._argv,
-                    stdin=stdin.fileno(),
-                    env=_merged(self._environ, variables),
-                    pass_fds=inherited,
-                    stop=self._stop,
-                ) as child:
-                    self._guardian.watch(child.pid)
-                    files.close()  # the command has them now, and memory is freed when it is done
-                    self._child = child
-                    yield child
-            finally:
-                self._child = None
-                self._guardian.withdraw()
+            variables = job.environment(summary) | {"LOCHKIT_CHANGES_FILE": path}
+            async with self._command.run(
+                stdin=stdin.fileno(), variables=variables, pass_fds=inherited
+            ) as child:
+                files.close()  # the command has them now, and memory is freed when it is done
+                yield child
 
     def kill_now(self) -> None:
-        """Kill the command and what it started, without waiting: a forced exit, from any thread."""
-        child = self._child
-        if child is not None:
-            child.signal_group(SIGKILL)
+        """See `GuardedCommand.kill_now`."""
+        self._command.kill_now()
 
 
 async def _written(label: str, chunks: Iterable[bytes]) -> BinaryIO:
     return await trio.to_thread.run_sync(anonymous_file, label, chunks)
-
-
-def _merged(environ: Mapping[str, str], variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Return ``environ`` with ``variables`` set, or unset where None."""
-    kept = {name: value for name, value in environ.items() if name not in variables}
-    return kept | {name: value for name, value in variables.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,14 @@ def test_the_words() -> None:
         (("web",), {"credentials_signal": "HUP"}, "--credentials-signal: there is no command"),
         (("web", "--", "x"), {"watchdog": 1.0}, "need --notify"),
         (("web", "--", "x"), {"start_timeout": 1.0}, "need --notify"),
-        (("web",), {"traefik_rule": "Host(`x`)"}, "needs --traefik"),
-        (("web",), {"takeover": True}, "--takeover needs --public"),
+        (("web",), {"traefik_rule": "Host(`x`)"}, "--traefik-rule: do nothing without --traefik"),
+        (("web",), {"traefik_tls": True}, "--traefik-tls: do nothing without --traefik"),
+        (
+            ("web",),
+            {"dns_srv": ("http",), "dns_address": ("::1",)},
+            "--dns-address and --dns-srv: do nothing without --dns NAME",
+        ),
+        (("web", "--", "x"), {"credentials_signal": "HUP"}, "nothing without --credentials-file"),
         (
             ("web",),
             {"service_password_file": "f", "service_password_fd": 3},

@@ -181,3 +181,13 @@ async def test_what_can_not_be_registered_is_told_at_once(
     async with registering(bench, tmp_path, *WEB, "--service-password-file", "nowhere") as web:
         assert await web.ends() == 78
         assert "nowhere" in web.errors
+
+
+async def test_a_service_that_is_public_no_more_is_taken_over(
+    bench: RegistryBench, tmp_path: Path
+) -> None:
+    await bench.infos("web", hostname="web.example.com", user="u", password="p", public=True)
+    async with registering(bench, tmp_path, *WEB, "--takeover") as web:
+        await web.until_there()
+        infos = (await bench.keys())["/services_infos/web"].value
+        assert json.loads(infos) == {"name": "web", "critical": False}

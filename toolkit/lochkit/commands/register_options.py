@@ -126,8 +126,7 @@ class RegisterCommandOptions(PublishOptions):
             raise ValueError("the password is in a file or behind a descriptor, not both")
         if not self.notify and (self.watchdog is not None or self.start_timeout is not None):
             raise ValueError("--watchdog and --start-timeout need --notify: sd_notify tells them")
-        if self.traefik is None and (self.traefik_rule or self.traefik_entrypoint):
-            raise ValueError("a router needs --traefik SERVICE")
+        self._refuse_idle()
         if self.takeover and not self.public:
             raise ValueError(
                 "--takeover needs --public: a private service has nothing to take over"
@@ -136,6 +135,40 @@ class RegisterCommandOptions(PublishOptions):
             self.service_password_file is not None or self.service_password_fd is not None
         ):
             raise ValueError("--generate-credentials makes up the password that is given otherwise")
+
+    def _refuse_idle(self) -> None:
+        """Refuse what would do nothing, for want of another option.
+
+        Raises:
+            ValueError: says which.
+        """
+        of_dns = {
+            "--dns-address": self.dns_address,
+            "--dns-scheme": self.dns_scheme,
+            "--dns-srv": self.dns_srv,
+            "--dns-priority": self.dns_priority,
+            "--dns-group": self.dns_group,
+        }
+        of_traefik = {
+            "--traefik-scheme": self.traefik_scheme,
+            "--traefik-rule": self.traefik_rule,
+            "--traefik-entrypoint": self.traefik_entrypoint,
+            "--traefik-middleware": self.traefik_middleware,
+            "--traefik-tls": self.traefik_tls,
+            "--traefik-cert-resolver": self.traefik_cert_resolver,
+        }
+        for needed, is_given, idle in (
+            ("--dns NAME", bool(self.dns), of_dns),
+            ("--traefik SERVICE", self.traefik is not None, of_traefik),
+            (
+                "--credentials-file FILE",
+                self.credentials_file is not None,
+                {"--credentials-signal": self.credentials_signal},
+            ),
+        ):
+            wrong = [name for name, value in idle.items() if value]
+            if wrong and not is_given:
+                raise ValueError(f"{' and '.join(wrong)}: do nothing without {needed}")
 
     def _needs_no_command(self) -> None:
         given = {

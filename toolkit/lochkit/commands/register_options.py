@@ -127,10 +127,6 @@ class RegisterCommandOptions(PublishOptions):
         if not self.notify and (self.watchdog is not None or self.start_timeout is not None):
             raise ValueError("--watchdog and --start-timeout need --notify: sd_notify tells them")
         self._refuse_idle()
-        if self.takeover and not self.public:
-            raise ValueError(
-                "--takeover needs --public: a private service has nothing to take over"
-            )
         if self.generate_credentials and (
             self.service_password_file is not None or self.service_password_fd is not None
         ):

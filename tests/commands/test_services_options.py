@@ -91,6 +91,8 @@ def test_kinds() -> None:
         "deregister web 0a1b --all",
         "deregister web -- 0a1b",
         "rotate-credentials web",
+        "deregister web --all --with-credentials",
+        "doctor --with-credentials",
         "rotate-credentials --generate",
         "rotate-credentials web --generate --service-password-fd 3",
         "rotate-credentials web --service-password-file x --service-password-fd 3",

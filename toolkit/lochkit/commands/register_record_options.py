@@ -9,6 +9,7 @@ from ..errors import ConfigError
 from ..io.process import signal_named
 from ..options import flag, option
 from .registry import RegistryOptions
+from .service_secrets import password_fd_option, password_file_option
 
 __all__ = ["RecordOptions", "asked", "is_host"]
 
@@ -142,22 +143,8 @@ class RecordOptions(RegistryOptions):
         section=CREDENTIALS,
         help="The user that clients of the service log in as.",
     )
-    service_password_file: str | None = option(
-        "--service-password-file",
-        default=None,
-        metavar="FILE",
-        completes="file",
-        section=CREDENTIALS,
-        help="File that holds its password; the last line end is not part of it.",
-    )
-    service_password_fd: int | None = option(
-        "--service-password-fd",
-        default=None,
-        minimum=0,
-        metavar="NUMBER",
-        section=CREDENTIALS,
-        help="Open descriptor from which the password is read.",
-    )
+    service_password_file: str | None = password_file_option(CREDENTIALS)
+    service_password_fd: int | None = password_fd_option(CREDENTIALS)
     generate_credentials: bool = flag(
         "--generate-credentials",
         section=CREDENTIALS,

@@ -3,17 +3,48 @@
 import json
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..discovery.host import Credentials
 from ..discovery.names import check_text
 from ..errors import ConfigError
 from ..io.durable import Access, access_of, replace_file
+from ..options import option
 
-__all__ = ["generated_password", "read_password", "write_credentials"]
+__all__ = [
+    "generated_password",
+    "password_fd_option",
+    "password_file_option",
+    "read_password",
+    "write_credentials",
+]
 
 _MOST_BYTES: Final = 4096
 _RANDOM_BYTES: Final = 24
+
+
+def password_file_option(section: str) -> Any:
+    """Declare the field of the password's file, typed as `option` is."""
+    return option(
+        "--service-password-file",
+        default=None,
+        metavar="FILE",
+        completes="file",
+        section=section,
+        help="File that holds the password; the last line end is not part of it.",
+    )
+
+
+def password_fd_option(section: str) -> Any:
+    """Declare the field of the password's descriptor, typed as `option` is."""
+    return option(
+        "--service-password-fd",
+        default=None,
+        minimum=0,
+        metavar="NUMBER",
+        section=section,
+        help="Open descriptor from which the password is read.",
+    )
 
 
 def read_password(file: str | None, descriptor: int | None) -> str | None:

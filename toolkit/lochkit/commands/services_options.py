@@ -11,6 +11,7 @@ from .registry import RegistryOptions
 __all__ = [
     "SHOWN",
     "InstancesOptions",
+    "RevealingOptions",
     "ServicesOptions",
     "check_name",
     "name_argument",
@@ -25,13 +26,19 @@ class ServicesOptions(RegistryOptions):
     """What every mode knows."""
 
     json: bool = flag("--json", section=SHOWN, help="Print JSON instead.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevealingOptions(ServicesOptions):
+    """What every mode knows that could show passwords."""
+
     with_credentials: bool = flag(
         "--with-credentials", section=SHOWN, help="Show passwords, too, instead of ***."
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstancesOptions(ServicesOptions):
+class InstancesOptions(RevealingOptions):
     """What every mode knows that shows instances."""
 
     passing: bool = flag(

@@ -22,8 +22,13 @@ from ..etcd.prefix import KeyRange
 from ..options import Subcommand, flag, option
 from .output import counted, print_lines, table
 from .registry import layout_of
-from .service_secrets import generated_password, read_password
-from .services_options import ServicesOptions, name_argument, one_name
+from .service_secrets import (
+    generated_password,
+    password_fd_option,
+    password_file_option,
+    read_password,
+)
+from .services_options import RevealingOptions, name_argument, one_name
 from .services_reading import answered
 
 __all__ = ["SUBCOMMAND", "ServicesRotateOptions", "rotate", "run"]
@@ -34,7 +39,7 @@ _ATTEMPTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServicesRotateOptions(ServicesOptions):
+class ServicesRotateOptions(RevealingOptions):
     """The options of ``lochkit services rotate-credentials``, as given: see their help."""
 
     service_user: str | None = option(
@@ -45,22 +50,8 @@ class ServicesRotateOptions(ServicesOptions):
         section=CREDENTIALS,
         help="The user that clients of the service log in as.",
     )
-    service_password_file: str | None = option(
-        "--service-password-file",
-        default=None,
-        metavar="FILE",
-        completes="file",
-        section=CREDENTIALS,
-        help="File that holds the password; the last line end is not part of it.",
-    )
-    service_password_fd: int | None = option(
-        "--service-password-fd",
-        default=None,
-        minimum=0,
-        metavar="NUMBER",
-        section=CREDENTIALS,
-        help="Open descriptor from which the password is read.",
-    )
+    service_password_file: str | None = password_file_option(CREDENTIALS)
+    service_password_fd: int | None = password_fd_option(CREDENTIALS)
     generate: bool = flag("--generate", section=CREDENTIALS, help="Make up a password.")
     wait: float = option(
         "--wait",

@@ -14,14 +14,14 @@ from ..etcd.client import Client
 from ..options import Subcommand, flag, option
 from .output import Refused, print_lines
 from .registry import layout_of
-from .services_options import ServicesOptions, name_argument, one_name
+from .services_options import RevealingOptions, name_argument, one_name
 from .services_reading import answered
 
 __all__ = ["SUBCOMMAND", "ServicesUrlOptions", "run", "url_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServicesUrlOptions(ServicesOptions):
+class ServicesUrlOptions(RevealingOptions):
     """The options of ``lochkit services url``, as given: see their help."""
 
     scheme: str | None = option(

@@ -68,11 +68,11 @@ class Bench:
 
 
 async def test_states_are_told_as_they_change(autojump_clock: MockClock) -> None:
-    check = ScriptedCheck("-++-----+")
+    check = ScriptedCheck("+++-----+")
     bench = Bench(("tcp:web interval=10s failures=3", check))
     assert bench.monitor.state is State.CRITICAL
     await bench.run(95)
-    assert bench.states == [(10, State.PASSING), (50, State.CRITICAL), (80, State.PASSING)]
+    assert bench.states == [(0, State.PASSING), (50, State.CRITICAL), (80, State.PASSING)]
     assert bench.told[1][2] == "tcp:web: refused"
     assert check.looks == [pytest.approx(10 * n) for n in range(10)]
 
@@ -82,6 +82,22 @@ async def test_intervals_vary_but_the_first_look_is_at_once(autojump_clock: Mock
     check = ScriptedCheck("+")
     await Bench(("tcp:web interval=10s", check), jitter=lambda: next(draws)).run(35)
     assert check.looks == [pytest.approx(at, abs=0.001) for at in (0, 9, 20, 30)]
+
+
+async def test_who_starts_is_looked_at_more_often_until_a_look_is_good(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    never, late = ScriptedCheck("-"), ScriptedCheck("---+---")
+    bench = Bench(
+        ("tcp:web interval=3s", never), ("tcp:web interval=10s passes=2 failures=9", late)
+    )
+    nursery.start_soon(bench.monitor.run)
+    await trio.sleep(30)
+    assert never.looks[:7] == [0, 0.5, 1.5, 3.5, 6.5, 9.5, 12.5]
+    assert late.looks == [0, 0.5, 1.5, 3.5, 13.5, 23.5]
+    bench.monitor.reset()  # another process starts
+    await trio.sleep(3)
+    assert late.looks[6:] == [30, 30.5, 31.5]
 
 
 async def test_a_slow_check_runs_never_twice_at_once_nor_all_the_time(

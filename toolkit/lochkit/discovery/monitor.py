@@ -1,6 +1,7 @@
 """The actor that looks, again and again, and tells when the state of the instance is another."""
 
 import logging
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 
 _SPREAD: Final = 0.2
 """How far the intervals vary, as a part of them: the checks of many must not march in step."""
+
+_EAGER: Final = 0.5
+"""Seconds to the second look where the first was bad, as it is while a service starts; then twice
+that, and so on up to the interval."""
 
 _LEVELS: Final = {
     Turn.WORSE: logging.INFO,
@@ -39,6 +44,7 @@ _TOLD: Final = {
 class Monitor:
     """Runs each check at its interval, the first time at once, and never twice at a time.
 
+    Until a look is good for the first time it looks more often: who starts is to be found soon.
     What it knows survives a restart of the actor.
 
     Args:
@@ -118,12 +124,18 @@ class Monitor:
 
     async def _watch(self, index: int) -> None:
         spec, check = self._specs[index], self._checks[index]
+        eager, of_era = _EAGER, self._era
         while True:
             era, again, began = self._era, self._again, trio.current_time()
             result = await check.look()
             if era == self._era:
                 self._told(self._health.take(index, result))
-            varied = spec.interval * (1 + _SPREAD * (self._jitter() - 0.5))
+            if of_era != self._era:
+                eager, of_era = _EAGER, self._era
+            elif result.outcome.good:
+                eager = math.inf
+            varied = min(spec.interval, eager) * (1 + _SPREAD * (self._jitter() - 0.5))
+            eager *= 2
             took = trio.current_time() - began
             # A check that takes as long as its interval must not run all the time.
             with trio.move_on_after(max(varied - took, varied / 2)):

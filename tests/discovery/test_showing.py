@@ -142,8 +142,10 @@ def test_rows_of_services() -> None:
     private = Service(name="db", infos=Infos(name="db"), instances=())
     head, web, db = service_rows([SERVICE, private], ALL)
     assert len(head) == len(web) == len(db)
-    assert web == ("web", "1", "2 critical, 1 leaving, 1 unreadable", "web.example.com")
+    assert web == ("web", "1", "2 critical, 1 leaving, 1 faulty", "web.example.com")
     assert db == ("db", "0", "-", "-")
+    twice = replace(SERVICE, faults=(Fault("/k", "odd"), Fault("/k", "odder")))
+    assert list(service_rows([twice], ALL))[1][2].endswith(", 1 faulty")
 
 
 def test_rows_of_instances() -> None:
@@ -217,9 +219,20 @@ def test_an_instance_is_named_by_its_beginning(word: str, uuid: str | None) -> N
     assert instance_named(word, UUIDS) == (uuid or word)
 
 
-@pytest.mark.parametrize("word", ["", "0", "0a2", "ffff", "0a1b", "0a1b-app"])
-def test_no_instance_is_guessed(word: str) -> None:
-    with pytest.raises(ValueError, match=r"there is no instance|may be"):
+@pytest.mark.parametrize(
+    ("word", "complaint"),
+    [
+        ("", "too short: write 4"),
+        ("0", "too short: write 4"),
+        ("0a2", "too short: write 4"),
+        ("ffff", "there is no instance"),
+        ("f", "there is no instance"),
+        ("0a1b", "may be"),
+        ("0a1b-app", "may be"),
+    ],
+)
+def test_no_instance_is_guessed(word: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
         instance_named(word, UUIDS)
 
 

@@ -164,8 +164,8 @@ def service_rows(services: Iterable[Service], shown: Selection) -> Iterator[tupl
             for state in State
             if state is not State.PASSING and (count := sum(host.state is state for host in hosts))
         ]
-        if service.faults:
-            others.append(f"{len(service.faults)} unreadable")
+        if faulty := {fault.key for fault in service.faults}:
+            others.append(f"{len(faulty)} faulty")
         infos = service.infos
         public = infos is not None and infos.public
         yield (
@@ -210,8 +210,10 @@ def instance_named(word: str, uuids: Iterable[str]) -> str:
     if word in known:
         return word
     found = sorted(uuid for uuid in known if uuid.startswith(word))
-    if not found or len(word) < _SHORTEST_WORD:
+    if not found:
         raise ValueError(f"there is no instance {word!r}")
+    if len(word) < _SHORTEST_WORD:
+        raise ValueError(f"{word!r} is too short: write {_SHORTEST_WORD} characters of the id")
     if len(found) > 1:
         raise ValueError(f"{word!r} may be {found[0]!r} or {found[1]!r}: write more of it")
     return found[0]

@@ -5,7 +5,13 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from lochkit.etcd.errors import Compacted, ConnectionLost, EtcdError, Unavailable
+from lochkit.etcd.errors import (
+    Compacted,
+    ConnectionLost,
+    EtcdError,
+    PermissionDenied,
+    Unavailable,
+)
 from lochkit.etcd.kv import Listing
 from lochkit.etcd.messages import (
     Compare,
@@ -36,6 +42,7 @@ class FakeRegistry:
         faults: what the next lists and transactions fail with.
         range_faults: what the next reads of single ranges fail with.
         answers_take: seconds that the answers to these are on their way.
+        forbidden: keys that begin so may not be read.
         requests: what transactions have asked for.
         lists: how many lists were read.
         watches: how many watches stand.
@@ -50,6 +57,7 @@ class FakeRegistry:
         self.range_faults: list[EtcdError] = []
         self.lists = self.watches = 0
         self.answers_take = 0.0
+        self.forbidden = b""
         self.requests: list[RangeRequest] = []
         self._events: list[Event] = []
         self._compacted = 0
@@ -107,15 +115,17 @@ class FakeRegistry:
     def compact(self) -> None:
         self._compacted = self.revision
 
-    def _ask(self) -> None:
+    def _ask(self, *wanted: bytes) -> None:
         if self.away is not None:
             raise self.away
+        if self.forbidden and any(key.startswith(self.forbidden) for key in wanted):
+            raise PermissionDenied(7, "etcdserver: permission denied")
 
     async def list_range(
         self, wanted: KeyRange, *, revision: int = 0, ahead: Ahead | None = None
     ) -> Listing:
         await trio.lowlevel.checkpoint()
-        self._ask()
+        self._ask(wanted.key)
         self.lists += 1
         if self.faults:
             raise self.faults.pop(0)
@@ -129,7 +139,7 @@ class FakeRegistry:
         self, request: RangeRequest, *, timeout: float | None = None, persist: bool = True
     ) -> RangeResponse:
         await trio.lowlevel.checkpoint()
-        self._ask()
+        self._ask(request.key)
         if self.range_faults:
             raise self.range_faults.pop(0)
         answer = self._range(request)
@@ -151,7 +161,7 @@ class FakeRegistry:
         failure: Sequence[RequestOp] = (),
     ) -> TxnResponse:
         await trio.lowlevel.checkpoint()
-        self._ask()
+        self._ask(*(one.request_range.key for one in success if one.request_range))
         if self.faults:
             raise self.faults.pop(0)
         answers = []

@@ -13,6 +13,7 @@ from lochkit.discovery.errors import (
     NoHostFound,
     ServiceNotFound,
 )
+from lochkit.discovery.events import Kind
 from lochkit.etcd.errors import PermissionDenied, Unavailable
 from tests.discovery.fake_registry import FakeRegistry
 from tests.discovery.hearing import directory_of, hearing, is_stale, settled
@@ -153,7 +154,7 @@ async def test_a_refusal_ends_it_and_all_who_wait_or_listen(
 ) -> None:
     store = FakeRegistry()
     directory = directory_of(store)
-    store.faults.append(PermissionDenied(7, "no"))
+    store.forbidden = b"/services/"
     with pytest.RaisesGroup(PermissionDenied):
         await directory.run()
     with pytest.raises(DirectoryStopped, match="read permission is needed") as caught:
@@ -162,6 +163,32 @@ async def test_a_refusal_ends_it_and_all_who_wait_or_listen(
     with pytest.raises(DirectoryStopped):
         async with directory.subscribe("web"):
             pytest.fail("nobody would ever tell anything")
+
+
+@pytest.mark.parametrize("services", [(), ("web",)])
+async def test_who_may_not_read_what_instances_share_follows_the_rest(
+    autojump_clock: trio.testing.MockClock,
+    nursery: trio.Nursery,
+    caplog: pytest.LogCaptureFixture,
+    services: tuple[str, ...],
+) -> None:
+    store = FakeRegistry()
+    store.put(A, host_value())
+    store.put(infos_key("web"), b'{"name":"web","public":true,"password":"p"}')
+    store.forbidden = b"/services_infos/"
+    directory = directory_of(store, *services)
+    await nursery.start(directory.run)
+    await directory.ready()
+    assert directory.service("web").infos is None
+    assert directory.service("web").first().uuid == "a"
+    async with directory.subscribe("web") as events:
+        store.cut()
+        assert [(await anext(events)).kind for _ in range(2)] == [Kind.STALE, Kind.FRESH]
+        store.put(B, host_value())
+        assert (await anext(events)).uuid == "b"
+    told = [record for record in caplog.records if "without what" in record.getMessage()]
+    assert len(told) == 1
+    assert "/services_infos/" in vars(told[0])["reason"]
 
 
 async def test_it_can_be_run_again_and_begins_anew(

@@ -3,11 +3,13 @@
 import logging
 import random
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Final
 
 import trio
 
 from ..errors import leaves
+from ..etcd.errors import PermissionDenied
 from ..etcd.model import Step
 from ..etcd.prefix import KeyRange
 from ..runtime.backoff import Backoff
@@ -17,6 +19,7 @@ from .feed import Feed, Registry
 from .layout import DEFAULT_LAYOUT, Layout
 from .lookup import Fault, Service
 from .mailbox import ALL_KINDS, ROOM
+from .permissions import WITHOUT_INFOS
 from .roster import Record, Roster
 from .watching import Subscription
 
@@ -33,7 +36,8 @@ class Directory:
     """The actor that knows the registry, or some services of it, for a whole process.
 
     However many subscribe, etcd is asked once and a record is read once. While etcd is away, what
-    was known last stands, and `stale` says so.
+    was known last stands, and `stale` says so. Who may not read what instances share finds services
+    without that.
 
     Args:
         etcd: where to read and watch; borrowed. Raw values are kept, too, to compare with.
@@ -73,15 +77,17 @@ class Directory:
         """Forget everything."""
         layout, names = self._layout, self._names
         if names is None:
-            ranges = [layout.instances, layout.infos]
+            instances, infos = [layout.instances], [layout.infos]
         else:
             # One watch over several services would need the permission to read all in between.
-            ranges = [layout.service(name) for name in names]
-            ranges += [KeyRange.exact(layout.infos_key(name)) for name in names]
+            instances = [layout.service(name) for name in names]
+            infos = [KeyRange.exact(layout.infos_key(name)) for name in names]
         self._roster = Roster(layout, draw=random.random)
+        make = partial(Feed, self._etcd, backoff=self._backoff, jitter=self._jitter)
         self._feeds = [
-            Feed(self._etcd, wanted, self, backoff=self._backoff, jitter=self._jitter)
-            for wanted in ranges
+            *(make(wanted, self, optional=False) for wanted in instances),
+            # Passwords are in these: not everybody may read them who may find a service.
+            *(make(wanted, self, optional=True) for wanted in infos),
         ]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -100,7 +106,7 @@ class Directory:
         try:
             async with trio.open_nursery() as nursery:
                 for feed in self._feeds:
-                    nursery.start_soon(feed.follower.run)
+                    nursery.start_soon(feed.follow)
                     nursery.start_soon(feed.attend)
                 self.freshness_changed()
                 task_status.started()
@@ -109,6 +115,16 @@ class Directory:
             raise
         finally:
             self._stop(failure)
+
+    async def _follow(self, feed: Feed) -> None:
+        """Follow a range; of infos that may not be read, nothing is known."""
+        try:
+            await feed.follower.run()
+        except PermissionDenied:
+            if not feed.wanted.key.startswith(self._layout.infos.key):
+                raise
+            log.warning(WITHOUT_INFOS, extra={"keys": str(feed.wanted)})
+            feed.forgo()
 
     async def ready(self) -> None:
         """Wait until the registry has been read once.

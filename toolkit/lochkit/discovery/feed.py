@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol
 
 import trio
 
-from ..etcd.errors import EtcdError
+from ..etcd.errors import EtcdError, PermissionDenied
 from ..etcd.follow import Follower
 from ..etcd.messages import RangeRequest, RangeResponse, SortOrder, SortTarget
 from ..etcd.model import Origin, Step
@@ -85,11 +85,13 @@ class Feed(trio.abc.SendChannel[Step]):
         etcd: where to read and watch; borrowed.
         wanted: the range.
         owner: takes the steps.
+        optional: whether one can do without it where it may not be read: it is empty then.
         backoff: see `Follower`.
         jitter: see `Follower`.
 
     Attributes:
-        follower: the follower; this is its sink. It is to be run beside `attend`.
+        wanted: the range.
+        follower: the follower; this is its sink.
         known: whether the range has been read.
         fresh: whether what is known is true, as far as anybody can tell.
     """
@@ -100,6 +102,7 @@ class Feed(trio.abc.SendChannel[Step]):
         wanted: KeyRange,
         owner: Owner,
         *,
+        optional: bool,
         backoff: Backoff | None,
         jitter: Callable[[], float],
     ) -> None:
@@ -116,14 +119,33 @@ class Feed(trio.abc.SendChannel[Step]):
         )
         self.known = self.fresh = False
         self._etcd = etcd
-        self._wanted = wanted
+        self.wanted = wanted
         self._owner = owner
+        self._optional = optional
         self._jitter = jitter
         self._revision = self._keys = 0
         self._outages = 0
         self._stands = False
         self._mark: _Mark | None = None
         self._wake = trio.Event()
+
+    async def follow(self) -> None:
+        """Follow until cancelled, beside `attend`; or until it is known that this is not allowed.
+
+        Raises:
+            EtcdError: what `Follower.run` raises.
+        """
+        try:
+            await self.follower.run()
+        except PermissionDenied as refusal:
+            if not self._optional:
+                raise
+            log.warning(
+                "services are followed without what their instances share",
+                extra={"reason": str(refusal)},
+            )
+            self.known = True
+            self._now(fresh=True)
 
     async def send(self, value: Step) -> None:
         """Take a step; when this is cancelled, nothing of it was taken."""
@@ -137,6 +159,11 @@ class Feed(trio.abc.SendChannel[Step]):
             self._now(fresh=True)
         else:
             self._look()
+
+    def forgo(self) -> None:
+        """Say that there is nothing in the range for us, now or later."""
+        self.known = True
+        self._now(fresh=True)
 
     async def aclose(self) -> None:
         """Nothing is to be closed."""
@@ -169,7 +196,7 @@ class Feed(trio.abc.SendChannel[Step]):
                     await self._wake.wait()
 
     async def _measure(self) -> _Mark:
-        wanted = self._wanted
+        wanted = self.wanted
         request = RangeRequest(
             key=wanted.key,
             range_end=wanted.range_end,

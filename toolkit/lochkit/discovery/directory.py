@@ -9,7 +9,6 @@ from typing import Final
 import trio
 
 from ..errors import leaves
-from ..etcd.errors import PermissionDenied
 from ..etcd.model import Step
 from ..etcd.prefix import KeyRange
 from ..runtime.backoff import Backoff
@@ -19,7 +18,6 @@ from .feed import Feed, Registry
 from .layout import DEFAULT_LAYOUT, Layout
 from .lookup import Fault, Service
 from .mailbox import ALL_KINDS, ROOM
-from .permissions import WITHOUT_INFOS
 from .roster import Record, Roster
 from .watching import Subscription
 
@@ -115,16 +113,6 @@ class Directory:
             raise
         finally:
             self._stop(failure)
-
-    async def _follow(self, feed: Feed) -> None:
-        """Follow a range; of infos that may not be read, nothing is known."""
-        try:
-            await feed.follower.run()
-        except PermissionDenied:
-            if not feed.wanted.key.startswith(self._layout.infos.key):
-                raise
-            log.warning(WITHOUT_INFOS, extra={"keys": str(feed.wanted)})
-            feed.forgo()
 
     async def ready(self) -> None:
         """Wait until the registry has been read once.

@@ -90,7 +90,6 @@ class Feed(trio.abc.SendChannel[Step]):
         jitter: see `Follower`.
 
     Attributes:
-        wanted: the range.
         follower: the follower; this is its sink.
         known: whether the range has been read.
         fresh: whether what is known is true, as far as anybody can tell.
@@ -119,7 +118,7 @@ class Feed(trio.abc.SendChannel[Step]):
         )
         self.known = self.fresh = False
         self._etcd = etcd
-        self.wanted = wanted
+        self._wanted = wanted
         self._owner = owner
         self._optional = optional
         self._jitter = jitter
@@ -160,11 +159,6 @@ class Feed(trio.abc.SendChannel[Step]):
         else:
             self._look()
 
-    def forgo(self) -> None:
-        """Say that there is nothing in the range for us, now or later."""
-        self.known = True
-        self._now(fresh=True)
-
     async def aclose(self) -> None:
         """Nothing is to be closed."""
         await trio.lowlevel.checkpoint()
@@ -196,7 +190,7 @@ class Feed(trio.abc.SendChannel[Step]):
                     await self._wake.wait()
 
     async def _measure(self) -> _Mark:
-        wanted = self.wanted
+        wanted = self._wanted
         request = RangeRequest(
             key=wanted.key,
             range_end=wanted.range_end,

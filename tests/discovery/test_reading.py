@@ -15,6 +15,7 @@ from lochkit.etcd.errors import (
     ConnectionLost,
     DeadlineExceeded,
     EtcdError,
+    MessageTooLarge,
     PermissionDenied,
 )
 from tests.discovery.fake_registry import FakeRegistry
@@ -92,13 +93,43 @@ async def test_a_reading_that_was_interrupted_is_begun_anew(
     assert store.faults == []
 
 
-@pytest.mark.parametrize("fault", [DeadlineExceeded("x"), PermissionDenied(7, "x")])
-async def test_what_time_does_not_heal_is_raised(fault: EtcdError) -> None:
+async def test_what_time_does_not_heal_is_raised() -> None:
     store = store_of(a=host_value())
-    store.faults += [fault, fault]
-    with pytest.raises(type(fault)):
+    store.faults += [DeadlineExceeded("x")] * 2
+    with pytest.raises(DeadlineExceeded):
         await get(store, "web")
     assert len(store.faults) == 1
+
+
+async def test_what_may_not_be_read_is_named() -> None:
+    store = store_of(a=host_value())
+    store.forbidden = b"/services/"
+    with pytest.raises(PermissionDenied, match=r"read permission .* begin with '/services/web/'"):
+        await get(store, "web")
+    with pytest.raises(PermissionDenied, match=r"read permission .* begin with '/services/'"):
+        await catalog(store)
+
+
+async def test_who_may_not_read_infos_finds_instances(caplog: pytest.LogCaptureFixture) -> None:
+    store = store_of(a=host_value())
+    store.put(infos_key("web"), b'{"name":"web","public":true}')
+    store.forbidden = b"/services_infos/"
+    for service in (await get(store, "web"), (await catalog(store))["web"]):
+        assert service.infos is None
+        assert service.first().uuid == "a"
+    assert [vars(record)["keys"] for record in caplog.records] == [
+        *("key '/services_infos/web'", "keys that begin with '/services_infos/'")
+    ]
+
+
+async def test_a_service_too_large_for_one_answer_is_read_in_pages() -> None:
+    store = store_of(a=host_value())
+    store.put(infos_key("web"), b'{"name":"web","critical":true}')
+    store.faults.append(MessageTooLarge("x"))
+    service = await get(store, "web")
+    assert service.first().uuid == "a"
+    assert service.infos is not None
+    assert service.infos.critical
 
 
 async def test_the_catalog_has_every_service_with_a_record_of_any_kind() -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..discovery.errors import ServiceNotFound
 from ..discovery.layout import Layout
+from ..discovery.permissions import needing
 from ..discovery.removal import Removal, orphaned_infos, plan_removals
 from ..discovery.showing import instance_named
 from ..etcd.client import Client
@@ -129,8 +130,9 @@ async def _read(etcd: Client, layout: Layout, service: str) -> tuple[Listing, li
     """
     wanted = layout.service(service) if service else layout.instances
     infos = KeyRange.exact(layout.infos_key(service)) if service else layout.infos
-    instances = await etcd.kv.list(wanted)
-    records = (await etcd.kv.list(infos, revision=instances.revision)).kvs
+    with needing("read", wanted, infos):
+        instances = await etcd.kv.list(wanted)
+        records = (await etcd.kv.list(infos, revision=instances.revision)).kvs
     if service and not instances.kvs and not records:
         raise ServiceNotFound(f"service {service} not found")
     return instances, records

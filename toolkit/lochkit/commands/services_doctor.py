@@ -10,12 +10,13 @@ import trio
 
 from ..discovery.doctor import Finding, Severity, examine, leases_of
 from ..discovery.layout import Layout
+from ..discovery.permissions import needing
 from ..etcd.client import Client
 from ..etcd.messages import KeyValue, LeaseTimeToLiveResponse
 from ..etcd.prefix import KeyRange
 from ..options import Subcommand, option
 from .output import counted, print_lines, table
-from .registry import layout_of
+from .registry import check_utf8, layout_of
 from .services_options import ServicesOptions
 from .services_reading import LEASES_AT_ONCE, answered
 
@@ -32,6 +33,7 @@ class ServicesDoctorOptions(ServicesOptions):
         "--dns-path",
         default=None,
         metavar="PATH",
+        check=check_utf8,
         section=PUBLISHED,
         help="Look at the records of CoreDNS, too: below /skydns, unless it was told otherwise.",
     )
@@ -39,6 +41,7 @@ class ServicesDoctorOptions(ServicesOptions):
         "--traefik-root",
         default=None,
         metavar="KEY",
+        check=check_utf8,
         section=PUBLISHED,
         help="Look at the keys of Traefik, too: below traefik, unless it was told otherwise.",
     )
@@ -75,13 +78,16 @@ async def _findings(etcd: Client, options: ServicesDoctorOptions) -> Sequence[Fi
 
 async def _entries(etcd: Client, layout: Layout) -> list[KeyValue]:
     """All keys of the registry, of one revision."""
-    instances = await etcd.kv.list(layout.instances)
-    infos = await etcd.kv.list(layout.infos, revision=instances.revision)
+    with needing("read", layout.instances, layout.infos):
+        instances = await etcd.kv.list(layout.instances)
+        infos = await etcd.kv.list(layout.infos, revision=instances.revision)
     return [*instances.kvs, *infos.kvs]
 
 
 async def _below(etcd: Client, prefix: str) -> list[KeyValue]:
-    return (await etcd.kv.list(KeyRange.prefix(prefix.encode()))).kvs
+    wanted = KeyRange.prefix(prefix.encode())
+    with needing("read", wanted):
+        return (await etcd.kv.list(wanted)).kvs
 
 
 async def ask_leases(etcd: Client, wanted: Iterable[int]) -> dict[int, LeaseTimeToLiveResponse]:

@@ -6,9 +6,10 @@ from contextlib import suppress
 import trio
 
 from ..discovery.layout import Layout
+from ..discovery.permissions import needing
 from ..discovery.removal import Removal, marked_leaving
 from ..etcd.client import Client
-from ..etcd.errors import LeaseNotFound
+from ..etcd.errors import LeaseNotFound, PermissionDenied
 from ..etcd.messages import Compare, CompareTarget, KeyValue
 from ..etcd.operations import created_at, delete, modified_at, put
 from ..etcd.prefix import KeyRange
@@ -24,7 +25,8 @@ async def holdings_of(etcd: Client, kvs: Iterable[KeyValue]) -> dict[int, tuple[
 
     async def ask(lease: int) -> None:
         async with places:
-            answer = await etcd.leases.time_to_live(lease, keys=True)
+            with needing("read", f"all keys on lease {lease:x}"):
+                answer = await etcd.leases.time_to_live(lease, keys=True)
         if answer.TTL >= 0:
             found[lease] = answer.keys
 
@@ -39,21 +41,45 @@ async def remove(etcd: Client, removal: Removal) -> None:
 
     An instance that is gone already, or came anew since it was looked at, is left alone; but for
     those that come back on the same lease.
+
+    Raises:
+        PermissionDenied: for something that it takes; it is named, and the marks are undone.
     """
+    marks: list[tuple[KeyValue, int]] = []
     for kv in removal.chosen:
-        marked = marked_leaving(kv.value)
-        if marked is not None:
-            # If it was written meanwhile it goes unmarked.
+        revision = await _mark(etcd, kv)
+        if revision:
+            marks.append((kv, revision))
+    try:
+        if not removal.lease:
+            for kv in removal.chosen:
+                same = created_at(kv.key, kv.create_revision)
+                with needing("readwrite", KeyRange.exact(kv.key)):
+                    await etcd.kv.txn([same], [delete(KeyRange.exact(kv.key))])
+            return
+        held = (*(kv.key for kv in removal.chosen), *removal.along)
+        # It has ended by itself, where it is not found.
+        with suppress(LeaseNotFound), needing("write", *map(KeyRange.exact, held)):
+            await etcd.leases.revoke(removal.lease)
+    except PermissionDenied:
+        for kv, revision in marks:  # who stays must not look as if it left
             await etcd.kv.txn(
-                [modified_at(kv.key, kv.mod_revision)], [put(kv.key, marked, lease=kv.lease)]
+                [modified_at(kv.key, revision)], [put(kv.key, kv.value, lease=kv.lease)]
             )
-    if not removal.lease:
-        for kv in removal.chosen:
-            same = created_at(kv.key, kv.create_revision)
-            await etcd.kv.txn([same], [delete(KeyRange.exact(kv.key))])
-        return
-    with suppress(LeaseNotFound):  # it has ended by itself
-        await etcd.leases.revoke(removal.lease)
+        raise
+
+
+async def _mark(etcd: Client, kv: KeyValue) -> int:
+    """Mark an instance as leaving; the revision, 0 when it was not, since there was no need to or
+    it was written meanwhile."""
+    marked = marked_leaving(kv.value)
+    if marked is None:
+        return 0
+    with needing("readwrite", KeyRange.exact(kv.key)):
+        answer = await etcd.kv.txn(
+            [modified_at(kv.key, kv.mod_revision)], [put(kv.key, marked, lease=kv.lease)]
+        )
+    return answer.header.revision if answer.succeeded else 0
 
 
 async def remove_infos(etcd: Client, layout: Layout, kv: KeyValue) -> bool:
@@ -70,5 +96,6 @@ async def remove_infos(etcd: Client, layout: Layout, kv: KeyValue) -> bool:
         create_revision=0,
     )
     same = modified_at(kv.key, kv.mod_revision)
-    answer = await etcd.kv.txn([nobody, same], [delete(KeyRange.exact(kv.key))])
+    with needing("readwrite", KeyRange.exact(kv.key), f"and read for {instances}"):
+        answer = await etcd.kv.txn([nobody, same], [delete(KeyRange.exact(kv.key))])
     return answer.succeeded

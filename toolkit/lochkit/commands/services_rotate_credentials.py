@@ -11,10 +11,12 @@ from ..discovery.errors import ServiceNotFound
 from ..discovery.host import Credentials, Instance
 from ..discovery.layout import Layout
 from ..discovery.lookup import service_of
+from ..discovery.permissions import needing
 from ..discovery.rotation import laggards, rotated
 from ..discovery.showing import REDACTED
-from ..errors import LochkitError, TransientError
+from ..errors import LochkitError, TransientError, leaves
 from ..etcd.client import Client
+from ..etcd.errors import EtcdError
 from ..etcd.follow import Follower
 from ..etcd.model import Keyspace, Step
 from ..etcd.operations import modified_at, put
@@ -98,7 +100,14 @@ async def run(options: ServicesRotateOptions) -> int:
     async def work(etcd: Client) -> int:
         password = await _password(options)
         done = await rotate(etcd, layout, name, options.service_user, password)
-        adopted, late = await _watch_adoption(etcd, layout, name, done, options.wait)
+        try:
+            adopted, late = await _watch_adoption(etcd, layout, name, done, options.wait)
+        except* EtcdError as errors:
+            reason = "; ".join(map(str, leaves(errors)))
+            raise LochkitError(
+                f"the credentials are written, at revision {done.revision}; who has adopted them"
+                f" can not be told: {reason}"
+            ) from None
         if options.json:
             await print_lines([_object(name, done, adopted, late, options)])
         else:
@@ -136,11 +145,13 @@ async def rotate(
     """
     key = layout.infos_key(name)
     for _ in range(_ATTEMPTS):
-        found = (await etcd.kv.list(KeyRange.exact(key))).kvs
+        with needing("read", KeyRange.exact(key)):
+            found = (await etcd.kv.list(KeyRange.exact(key))).kvs
         if not found:
             raise ServiceNotFound(f"service {name} has no common record, and so no credentials")
         value, wanted = rotated(name, found[0].value, user, password)
-        answer = await etcd.kv.txn([modified_at(key, found[0].mod_revision)], [put(key, value)])
+        with needing("readwrite", KeyRange.exact(key)):
+            answer = await etcd.kv.txn([modified_at(key, found[0].mod_revision)], [put(key, value)])
         if answer.succeeded:
             return _Rotated(wanted, answer.header.revision)
     raise LochkitError(f"the record of service {name} changes all the time: nothing was written")

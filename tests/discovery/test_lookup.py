@@ -220,3 +220,18 @@ def test_one_bad_host_is_no_answer_while_there_is_another() -> None:
 def test_a_service_shows_no_password() -> None:
     found = service(instance(1, password="hunter2"), infos=replace(PUBLIC, password="hunter2"))
     assert "hunter2" not in repr(found)
+
+
+def test_names_that_anybody_wrote_are_told_in_one_line_and_not_for_ever() -> None:
+    evil = "\x1b[31m\r\n\u2028" + "x" * 100_000
+    shards = [instance(number, shard=f"{evil}{number}") for number in range(100)]
+    with pytest.raises(NoHostFoundOnShard) as missing:
+        service(*shards).all("eu" * 100_000)
+    ports = {f"{number}{evil}": "80" for number in range(100)}
+    with pytest.raises(UnknownScheme) as unknown:
+        service(instance(1, ports=ports)).url("s" * 100_000)
+    for caught in (missing, unknown):
+        text = str(caught.value)
+        assert text.isprintable()
+        assert "and 90 more" in text or ", 90 more" in text
+        assert len(text) < 2000

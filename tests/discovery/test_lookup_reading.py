@@ -73,6 +73,11 @@ def test_other_services_are_left_out() -> None:
     assert found.faults == ()
 
 
+def test_a_service_whose_name_is_not_utf8_has_its_instances() -> None:
+    found = service_of("\\xff", None, [KeyValue(key=b"/services/\xff/i1", value=b"{}")], 1)
+    assert [one.uuid for one in found.instances] == ["i1"]
+
+
 def test_a_namespace_is_its_own() -> None:
     blue = Layout(namespace="/blue")
     ours = KeyValue(key=blue.instance_key("web", "i1"), value=b"{}")

@@ -49,6 +49,27 @@ def test_what_is_no_object_is_refused(value: bytes, why: str) -> None:
         parse_object(value)
 
 
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_what_was_read_can_be_compared_and_written_from_a_deep_stack(brackets: str) -> None:
+    """Otherwise one record could end all who follow its service."""
+    opening = {"[]": "[", "{}": '{"a":'}[brackets]
+
+    def nested(levels: int) -> bytes:
+        inner = opening * levels + brackets + brackets[1] * levels
+        return f'{{"x":{inner}}}'.encode()
+
+    def deeper(calls: int, value: bytes) -> bool:
+        if calls:
+            return deeper(calls - 1, value)
+        return json.loads(json.dumps(parse_object(value))) == parse_object(value)
+
+    assert deeper(600, nested(98))
+    for levels in (99, 500, 930):
+        with pytest.raises(BadRecord, match="nested too deeply"):
+            parse_object(nested(levels))
+    assert parse_object(b'{"x":[' + b"[]," * 1000 + b"[]]}")  # many, and not deep
+
+
 def test_a_fault_does_not_tell_what_is_around_it() -> None:
     with pytest.raises(BadRecord) as caught:
         parse_object(b'{"password": "hunter2}')

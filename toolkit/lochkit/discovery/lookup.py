@@ -19,7 +19,7 @@ from .errors import (
 from .host import Host, Infos, Instance, State
 from .layout import DEFAULT_LAYOUT, Layout
 from .records import decode_infos, decode_instance
-from .url import Url, host_url, infos_url
+from .url import Url, host_url, in_words, infos_url
 
 __all__ = ["Fault", "Service", "by_age", "read_infos", "read_instance", "service_of"]
 
@@ -96,13 +96,12 @@ class Service:
         if shard:
             hosts = [host for host in hosts if host.shard == shard]
             if not hosts:
-                shards = ", ".join(self.shards()) or "none"
-                raise NoHostFoundOnShard(
-                    f"no host found for service {self.name} on shard {shard!r} (it has {shards})"
-                )
+                what = f"service {self.name} on shard {shard[:200]!r}"
+                shards = in_words(self.shards())
+                raise NoHostFoundOnShard(f"no host found for {what} (it has {shards})")
         wanted = [host for host in hosts if host.in_rotation] if passing else hosts
         if not wanted:
-            where = f" on shard {shard!r}" if shard else ""
+            where = f" on shard {shard[:200]!r}" if shard else ""
             raise NoHostFound(
                 f"no passing host found for service {self.name}{where}: {_counted(hosts)}"
             )
@@ -228,7 +227,9 @@ def service_of(
     instances = []
     own = layout.service(name)
     for kv in hosts:
-        if not own.contains(kv.key):
+        place = layout.parse_instance(kv.key)
+        # A key that is not UTF-8 is below no name that could be written.
+        if place.service != name if place is not None else not own.contains(kv.key):
             continue
         instance, odd = read_instance(kv, layout)
         faults += odd

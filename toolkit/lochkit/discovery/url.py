@@ -5,9 +5,10 @@ is encoded for its place, so that none of them can reach into the next.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
+from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from .errors import BadRecord, InvalidHost, InvalidName, SchemeNotFound, Unknown
 from .host import Host, Infos
 from .names import check_port, check_scheme
 
-__all__ = ["Url", "host_in_url", "host_url", "infos_url", "private_url"]
+__all__ = ["Url", "host_in_url", "host_url", "in_words", "infos_url", "private_url"]
 
 _PREFERRED: Final = ("http", "https")
 """What is meant where no scheme is asked for; the first that there is a port for."""
@@ -23,6 +24,8 @@ _PREFERRED: Final = ("http", "https")
 _SUBDELIMS: Final = "!$&'()*+,;="
 _NOT_IN_PATH: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&'()*+,;=:@/?#%-]")
 _REDACTED: Final = "***"
+_MOST_TOLD: Final = 10
+_LONGEST_TOLD: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -170,14 +173,25 @@ def _url(
 
 
 def _chosen(what: str, ports: Mapping[str, str], scheme: str) -> str:
-    has = f"only for {', '.join(sorted(ports))}" if ports else "for none"
+    has = f"only for {in_words(sorted(ports))}" if ports else "for none"
     if not scheme:
         scheme = next((scheme for scheme in _PREFERRED if scheme in ports), "")
         if not scheme:
             raise SchemeNotFound(f"{what} has no port for http or https, {has}: name a scheme")
     elif scheme not in ports:
-        raise UnknownScheme(f"{what} has no port for {scheme!r}, {has}")
+        raise UnknownScheme(f"{what} has no port for {scheme[:80]!r}, {has}")
     return scheme
+
+
+def in_words(names: Collection[str]) -> str:
+    """Names that anybody may have written, for an error: in one line, and not too many."""
+    told = [
+        name[:_LONGEST_TOLD] if name.isprintable() else repr(name[:_LONGEST_TOLD])
+        for name in islice(names, _MOST_TOLD)
+    ]
+    if len(names) > _MOST_TOLD:
+        told.append(f"{len(names) - _MOST_TOLD} more")
+    return ", ".join(told) or "none"
 
 
 def _path(path: str) -> str:

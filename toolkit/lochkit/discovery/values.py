@@ -10,6 +10,9 @@ from .errors import BadRecord
 __all__ = ["Fields", "parse_object"]
 
 _MOST_BYTES: Final = 256 * 1024
+_MOST_DEPTH: Final = 100
+"""Objects and lists in each other. Far below what Python can read, for what has been read is
+compared and written again, where the stack may be fuller."""
 _SHOWN: Final = 60
 
 
@@ -34,7 +37,8 @@ def parse_object(value: bytes) -> dict[str, Any]:
         raise BadRecord(f"the value has {len(value)} bytes, far more than a record")
     try:
         # As text: of bytes, the module takes UTF-16 as well, which no other reader does.
-        found = _DECODER.decode(value.decode())
+        text = value.decode()
+        found = _DECODER.decode(text)
     except json.JSONDecodeError as exc:
         # Not its whole text: that may show what surrounds the fault.
         raise BadRecord(f"the value is not JSON ({exc.msg})") from None
@@ -46,7 +50,24 @@ def parse_object(value: bytes) -> dict[str, Any]:
         raise BadRecord("the value holds a number that is too large, or none") from None
     if not isinstance(found, dict):
         raise BadRecord(f"the value is JSON of another kind than an object: {_kind(found)}")
+    if text.count("{") + text.count("[") > _MOST_DEPTH and _is_deeper(found, _MOST_DEPTH):
+        raise BadRecord("the value is nested too deeply")
     return found
+
+
+def _is_deeper(found: Any, most: int) -> bool:
+    """Whether there are more than `most` objects and lists in each other."""
+    level: list[Any] = [found]
+    for _ in range(most):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class Fields:

@@ -58,7 +58,7 @@ async def test_one_life(shared_etcd: EtcdServer) -> None:
                 lease = await etcd.leases.time_to_live(here.status.lease_id, keys=True)
                 assert set(lease.keys) == {own}
                 revision = await shared_etcd.revision()
-                await trio.sleep(4)
+                await trio.sleep(2)  # it is kept alive each 5/3 s
                 assert await shared_etcd.revision() == revision, "written in the steady state"
                 assert here.ready
             assert await keys_of(etcd, layout) == []
@@ -69,14 +69,14 @@ async def test_one_life(shared_etcd: EtcdServer) -> None:
 
 
 @pytest.mark.parametrize("where", ["inside", "outside"])
-async def test_all_keys_are_gone_when_cancelled(shared_etcd: EtcdServer, where: str) -> None:
+async def test_all_keys_are_gone_when_cancelled(one_etcd: EtcdServer, where: str) -> None:
     """Also where the client's own connections are cancelled in the same moment."""
     layout = Layout(namespace=f"/cancel-{where}")
     with trio.fail_after(60):
-        async with client_of(shared_etcd.endpoint) as judge:
+        async with client_of(one_etcd.endpoint) as judge:
             with trio.CancelScope() as outside:
                 async with (
-                    client_of(shared_etcd.endpoint) as etcd,
+                    client_of(one_etcd.endpoint) as etcd,
                     registrar_of(etcd, layout) as registrar,
                 ):
                     many = [await registrar.add(f"s{n % 7}", HOST) for n in range(400)]
@@ -89,17 +89,17 @@ async def test_all_keys_are_gone_when_cancelled(shared_etcd: EtcdServer, where: 
                     # "inside": the registrar is cancelled here, the client is not
             took = trio.current_time() - began
             assert await keys_of(judge, layout) == []
-            assert took < 3  # measured: 0.5 s, on a machine that others use too
+            assert took < 5  # all that it may take; measured: 0.5 s
 
 
 @pytest.mark.parametrize("where", ["inside", "outside"])
-async def test_one_stops_at_once(shared_etcd: EtcdServer, where: str) -> None:
+async def test_one_stops_at_once(one_etcd: EtcdServer, where: str) -> None:
     layout = Layout(namespace=f"/stop-{where}")
     with trio.fail_after(30):
-        async with client_of(shared_etcd.endpoint) as judge:
+        async with client_of(one_etcd.endpoint) as judge:
             with trio.CancelScope() as outside:
                 async with (
-                    client_of(shared_etcd.endpoint) as etcd,
+                    client_of(one_etcd.endpoint) as etcd,
                     register(etcd, "web", HOST, layout=layout) as here,
                 ):
                     await here.wait_ready()
@@ -110,11 +110,11 @@ async def test_one_stops_at_once(shared_etcd: EtcdServer, where: str) -> None:
             assert await keys_of(judge, layout) == []
 
 
-async def test_credentials_are_adopted_within_a_second(shared_etcd: EtcdServer) -> None:
+async def test_credentials_are_adopted_within_a_second(one_etcd: EtcdServer) -> None:
     layout = Layout(namespace="/rotate")
     with trio.fail_after(30):
         async with (
-            client_of(shared_etcd.endpoint) as etcd,
+            client_of(one_etcd.endpoint) as etcd,
             registrar_of(etcd, layout) as registrar,
         ):
             many = [await registrar.add("web", PUBLIC) for _ in range(20)]
@@ -134,11 +134,11 @@ async def test_credentials_are_adopted_within_a_second(shared_etcd: EtcdServer) 
             assert json.loads(back.value) == json.loads(new)
 
 
-async def test_a_deleted_key_and_a_revoked_lease_come_back(shared_etcd: EtcdServer) -> None:
+async def test_a_deleted_key_and_a_revoked_lease_come_back(one_etcd: EtcdServer) -> None:
     layout = Layout(namespace="/back")
     with trio.fail_after(30):
         async with (
-            client_of(shared_etcd.endpoint) as etcd,
+            client_of(one_etcd.endpoint) as etcd,
             register(etcd, "web", HOST, layout=layout) as here,
         ):
             await here.wait_ready()
@@ -195,11 +195,11 @@ async def test_what_is_killed_is_gone_within_its_time(shared_etcd: EtcdServer) -
             assert 2.0 < took < 5 + 1.5, took
 
 
-async def test_names_that_begin_alike_are_apart(shared_etcd: EtcdServer) -> None:
+async def test_names_that_begin_alike_are_apart(one_etcd: EtcdServer) -> None:
     layout = Layout(namespace="/alike")
     with trio.fail_after(30):
         async with (
-            client_of(shared_etcd.endpoint) as etcd,
+            client_of(one_etcd.endpoint) as etcd,
             register(etcd, "web", Host(name="a"), layout=layout) as one,
             register(etcd, "web2", Host(name="b"), layout=layout) as two,
         ):

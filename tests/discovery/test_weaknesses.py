@@ -21,6 +21,7 @@ from lochkit.discovery import (
     Layout,
     NoHostFound,
     Phase,
+    RegisterOptions,
     Registrar,
     Registration,
     State,
@@ -180,7 +181,7 @@ async def test_8_a_hung_endpoint_costs_no_registration(one_etcd: EtcdServer) -> 
             ):
                 await here.wait_ready()
                 proxy.black_hole()
-                await trio.sleep(8)
+                await trio.sleep(6.5)  # longer than the lease lives
                 assert phases == [Phase.READY]
 
 
@@ -265,11 +266,12 @@ async def test_12_etcd_asks_for_a_login(debian_etcd: Binaries) -> None:
 
 
 async def test_13_a_heartbeat_writes_nothing(bench: Bench) -> None:
-    async with register(bench.etcd, "web", PRIVATE, layout=bench.layout) as here:
+    options = RegisterOptions(ttl=2)
+    async with register(bench.etcd, "web", PRIVATE, layout=bench.layout, options=options) as here:
         await here.wait_ready()
         key = bench.layout.instance_key("web", here.uuid)
         before = await bench.etcd.kv.get(key)
-        await trio.sleep(7)
+        await trio.sleep(4)
         after = await bench.etcd.kv.get(key)
         assert before == after
         assert before is not None

@@ -71,6 +71,7 @@ EFFECTFUL = (
     "lochkit.discovery.holding",
     "lochkit.discovery.key_watch",
     "lochkit.discovery.monitor",
+    "lochkit.discovery.published_watch",
     "lochkit.discovery.reading",
     "lochkit.discovery.registrar",
     "lochkit.discovery.registration",

@@ -18,7 +18,7 @@ from lochkit.discovery.register_options import RegisterOptions
 from lochkit.discovery.registrar import register
 from lochkit.discovery.registration import Registration
 from lochkit.discovery.registration_status import Phase
-from lochkit.etcd.errors import PermissionDenied, RpcError
+from lochkit.etcd.errors import AuthFailed, PermissionDenied, RpcError
 from tests.discovery.test_registrar import HOST, INFOS, PUBLIC, Words
 from tests.fakes.lease_store import Fault, LeaseStore
 
@@ -273,10 +273,37 @@ async def test_a_long_lease_does_not_mean_a_long_wait(
 
 
 async def test_a_drain_is_bounded_whatever_etcd_does(autojump_clock: MockClock) -> None:
+    options = RegisterOptions(ttl=60)
+    async with LeaseStore.run() as etcd, register(etcd, "web", HOST, options=options) as here:
+        await here.wait_ready()
+        etcd.faults = [("txn", Fault.REQUEST_HANGS)] * 9
+        began = trio.current_time()
+        await here.deregister(drain=2)
+        assert 2 <= trio.current_time() - began <= 2 + 3 + 0.01
+
+
+async def test_a_refusal_says_what_is_needed(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
     async with LeaseStore.run() as etcd:
-        async with register(etcd, "web", HOST, options=RegisterOptions(ttl=60)) as here:
-            await here.wait_ready()
-            etcd.faults = [("txn", Fault.REQUEST_HANGS)] * 9
-            began = trio.current_time()
-            await here.deregister(drain=2)
-            assert 2 <= trio.current_time() - began <= 2 + 3 + 0.01
+        etcd.refuse["txn"] = PermissionDenied(7, "etcdserver: permission denied")
+        with pytest.RaisesGroup(PermissionDenied, flatten_subgroups=True):
+            async with register(etcd, "web", HOST, options=OPTIONS) as here:
+                await trio.sleep_forever()
+        for key in (own_key(here), INFOS, b"/words/shared"):
+            assert key.decode() in caplog.text
+        assert is_clean(etcd)
+
+
+async def test_what_was_refused_is_not_given_back(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does it look as if etcd did not answer."""
+    async with LeaseStore.run() as etcd:
+        refusal = AuthFailed(3, "etcdserver: authentication failed")
+        etcd.refuse |= {"grant": refusal, "revoke": refusal}
+        with pytest.RaisesGroup(AuthFailed, flatten_subgroups=True):
+            async with register(etcd, "web", HOST, options=OPTIONS):
+                await trio.sleep_forever()
+        assert "revoke" not in etcd.requests
+        assert "does not answer" not in caplog.text

@@ -26,7 +26,8 @@ class World:
 
     def __init__(self, host: Host, *, takeover: bool = False) -> None:
         self.store = LeaseState()
-        self.tenure = Tenure(host, DEFAULT_LAYOUT, published={WORD: b"1"}, takeover=takeover)
+        self.tenure = Tenure(host, DEFAULT_LAYOUT, takeover=takeover)
+        self.tenure.published = {WORD: b"1"}
         self.now = 0.0
         self.told = 0
         self.leases = 0

@@ -6,16 +6,17 @@ from typing import Final
 
 import trio
 
-from ..etcd.errors import EtcdError, LeaseNotFound, RpcError
+from ..etcd.errors import EtcdError, LeaseNotFound, PermissionDenied, RpcError, Unavailable
 from ..runtime.backoff import Backoff
 from .calls import Calls
 from .farewell import revoke_strays, say_farewell, stay_leaving
 from .key_watch import KeyWatch
 from .mending import Mending
+from .published_watch import PublishedWatch
 from .register_options import RegisterOptions
 from .registration_status import Phase, StatusBoard
 from .tenure import Tenure
-from .verdicts import is_hopeless, is_told_to_go
+from .verdicts import is_hopeless, is_told_to_go, rights_needed
 from .writing import Action, Sighting, found_instead, transaction
 
 __all__ = ["Holding"]
@@ -44,8 +45,8 @@ class Holding:
 
     __slots__ = (
         *("_asked", "_board", "_calls", "_candidate", "_failures", "_jitter", "_lost"),
-        *("_mending", "_new_lease", "_nursery", "_options", "_tenure", "_ttl", "_wake"),
-        *("_watching", "_work"),
+        *("_mending", "_new_lease", "_nursery", "_options", "_published", "_tenure", "_ttl"),
+        *("_wake", "_watching", "_work"),
     )
 
     def __init__(
@@ -69,9 +70,9 @@ class Holding:
         self._wake = trio.Event()
         self._mending = Mending()
         self._watching = False
+        self._published = PublishedWatch(calls.etcd, tenure.losses, self.poke)
         self._ttl = float(options.ttl)
-        self._candidate = 0  # an id that a lease was asked for with
-        self._asked = False  # ... and may have got, for its answer was lost
+        self._candidate, self._asked = 0, False  # a lease's id, and whether it may be granted
         self._lost = False
         self._failures = 0
 
@@ -159,10 +160,9 @@ class Holding:
         try:
             ttl = await self._calls.grant(self._candidate, self._options.ttl, self._limit)
         except RpcError as error:
-            if "lease already exists" not in error.message:
-                raise
-            if not asked:
-                self._candidate = 0  # somebody else's
+            if not (asked and "lease already exists" in error.message):
+                if not asked and not isinstance(error, Unavailable):
+                    self._candidate = 0  # refused, or somebody else's: none of ours to give back
                 raise
             ttl = 0  # ours: the answer was lost; the first renewal tells how long it lives
         self._ttl = float(ttl or self._options.ttl)
@@ -208,19 +208,16 @@ class Holding:
             if action is Action.MEND and not await self._is_time_to_mend():
                 continue
             try:
-                if await self._write():
-                    conflicts = 0
-                    continue
+                conflicts = 0 if await self._write() else conflicts + 1
             except LeaseNotFound:
                 raise
             except EtcdError as error:
                 self._judge(error)
                 self._failures += 1
                 await self._pause(_RETRY.jittered(self._failures, self._jitter()))
-            else:
-                conflicts += 1
-                if conflicts > 1:
-                    await self._pause(_CONFLICT.jittered(conflicts, self._jitter()))
+                continue
+            if conflicts > 1:
+                await self._pause(_CONFLICT.jittered(conflicts, self._jitter()))
 
     async def _pause(self, seconds: float) -> None:
         with trio.move_on_after(seconds):
@@ -251,10 +248,11 @@ class Holding:
             self._failures = 0
             self._board.enter(Phase.READY, lease_id=tenure.lease)
         assert self._nursery is not None  # it runs
+        etcd, since = self._calls.etcd, tenure.own_revision
         if not self._watching:
             self._watching = True
-            etcd, since = self._calls.etcd, tenure.own_revision
             self._nursery.start_soon(KeyWatch(etcd, tenure.own_key, self.saw_own, since=since).run)
+        self._published.follow(self._nursery, tenure.published_there, since)
         if tenure.strays and before is not Phase.READY:
             self._nursery.start_soon(revoke_strays, self._calls, tenure, self._limit)
 
@@ -289,10 +287,12 @@ class Holding:
         """
         status = self._board.status
         if status.phase is Phase.STARTING and is_hopeless(error):
+            if isinstance(error, PermissionDenied):
+                log.error("it needs the right to read and write %s", rights_needed(self._tenure))
             raise error
-        first = not status.last_error or status.phase is Phase.READY
-        level = logging.WARNING if first else logging.DEBUG
-        log.log(level, "the registry cannot be written: %s", error, extra=self._facts())
+        is_news = not status.last_error or status.phase is Phase.READY
+        tell = log.warning if is_news else log.debug
+        tell("the registry cannot be written: %s", error, extra=self._facts())
         self._board.failed(error)
 
     def _facts(self) -> dict[str, str]:

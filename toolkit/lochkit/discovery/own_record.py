@@ -8,7 +8,7 @@ from .errors import BadRecord, InvalidHost
 from .host import Host, State
 from .records import decode_host, encode_host
 
-__all__ = ["Foreign", "says_leaving"]
+__all__ = ["Foreign", "own_view", "says_leaving"]
 
 
 @dataclass(slots=True)
@@ -56,6 +56,19 @@ class Foreign:
             return encode_host(with_them)
         except InvalidHost:  # others may write what JSON has no way to write
             return encode_host(host)
+
+
+def own_view(host: Host, adopted_at: int, *, passwords: bool) -> Host:
+    """The host as its own record tells it.
+
+    Args:
+        host: with the credentials that are in force.
+        adopted_at: the revision of the record that they are from.
+        passwords: whether they are told.
+    """
+    if host.public and host.credentials:
+        host = replace(host, credentials_revision=adopted_at)
+    return host if passwords else replace(host, user="", password="")
 
 
 def says_leaving(value: bytes) -> bool:

@@ -12,7 +12,7 @@ there instead; so a write whose answer was lost may be sent again, and one that 
 nothing. What is attached to the lease dies with it, whatever else goes wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -21,8 +21,8 @@ from ..etcd.messages import KeyValue
 from .host import Credentials, Host, Infos, State
 from .infos_policy import Duty, adoptable, plan_infos, read_infos, shared_part
 from .layout import Layout
-from .own_record import Foreign
-from .writing import Action, Owed, Refusal, Sighting, Writing
+from .own_record import Foreign, own_view
+from .writing import Action, Losses, Owed, Refusal, Sighting, Writing
 
 __all__ = ["Tenure"]
 
@@ -37,8 +37,6 @@ class Tenure:
     Args:
         host: the complete record of the instance.
         layout: where records are kept.
-        published: see below.
-        shared: see below.
         takeover: see `RegisterOptions`.
         brings: see its `brings_credentials`.
         instance_passwords: see `RegisterOptions`.
@@ -49,12 +47,13 @@ class Tenure:
         shared: the keys to publish then for all instances, without a lease.
         lease: the lease, 0 without one.
         strays: leases given up that may yet live.
+        losses: published keys that are gone from the store.
     """
 
     __slots__ = (
         *("_adopted_at", "_committed", "_foreign", "_infos", "_keep_passwords", "_last_infos"),
-        *("_maybe", "_owed", "_own", "_unsure", "host", "infos_key", "lease", "own_key"),
-        *("published", "shared", "strays"),
+        *("_maybe", "_owed", "_own", "_unsure", "host", "infos_key", "lease", "losses"),
+        *("own_key", "published", "shared", "strays"),
     )
 
     def __init__(
@@ -62,8 +61,6 @@ class Tenure:
         host: Host,
         layout: Layout,
         *,
-        published: Mapping[bytes, bytes] = _NO_KEYS,
-        shared: Mapping[bytes, bytes] = _NO_KEYS,
         takeover: bool = False,
         brings: bool = True,
         instance_passwords: bool = True,
@@ -71,10 +68,10 @@ class Tenure:
         self.host = host
         self.own_key = layout.instance_key(host.service, host.uuid)
         self.infos_key = layout.infos_key(host.service)
-        self.published = published
-        self.shared = shared
+        self.published = self.shared = _NO_KEYS
         self.lease = 0
         self.strays: set[int] = set()
+        self.losses = Losses()
         self._keep_passwords = instance_passwords
         self._foreign = Foreign()
         self._foreign.claim(host)
@@ -100,7 +97,7 @@ class Tenure:
         if infos is not None:
             return Action.MEND if self._owed.duty is Duty.KEEP else Action.WRITE
         target = self._target()
-        if self._is_intact(self._foreign.encode(target)):
+        if self._is_intact(self._foreign.encode(target)) and not self.losses.keys:
             return Action.REST
         return Action.WRITE if target != self._committed.host else Action.MEND
 
@@ -109,17 +106,16 @@ class Tenure:
         infos = self._infos_wanted()
         target, published = self._target(), self._published_now()
         own = self._foreign.encode(target)
-        known = self._committed.published.keys() if self._committed is not None else ()
         infos_at: int | None = self._infos.kv.mod_revision if self._infos.kv is not None else 0
         return Writing(
             lease=self.lease,
             host=target,
             own=own,
-            rewrites=self._publishes_other() or not self._is_intact(own),
+            rewrites=self._publishes_other() or bool(self.losses.keys) or not self._is_intact(own),
             own_at=self._own.kv.mod_revision if self._own.kv is not None else 0,
             published=published,
             shared=self.shared if published else _NO_KEYS,
-            withdrawn=frozenset({*known, *self._maybe} - published.keys()),
+            withdrawn=(self._maybe | self.published_there) - published.keys(),
             infos=infos,
             infos_at=None if self._owed.duty is Duty.TAKEOVER else infos_at,
             owed=self._owed,
@@ -140,6 +136,11 @@ class Tenure:
     def own_revision(self) -> int:
         """The revision at which the instance's key was last seen."""
         return self._own.revision
+
+    @property
+    def published_there(self) -> Set[bytes]:
+        """The keys that were published under the present lease."""
+        return self._committed.published.keys() if self._committed is not None else _NO_KEYS.keys()
 
     @property
     def own_gone(self) -> bool:
@@ -229,12 +230,7 @@ class Tenure:
         return there is not None and there.lease == self.lease and there.value == own
 
     def _target(self) -> Host:
-        host = self.host
-        if host.public and host.credentials:
-            host = replace(host, credentials_revision=self._adopted_at)
-        if not self._keep_passwords:
-            host = replace(host, user="", password="")
-        return host
+        return own_view(self.host, self._adopted_at, passwords=self._keep_passwords)
 
     def _published_now(self) -> Mapping[bytes, bytes]:
         return self.published if self.host.in_rotation else _NO_KEYS
@@ -281,6 +277,8 @@ class Tenure:
 
     def _settle(self, done: Writing, revision: int, now: float) -> None:
         self._committed = done
+        if done.rewrites:
+            self.losses.written(revision)
         self._maybe = frozenset()
         if done.infos is not None and revision >= self._infos.revision:
             kv = KeyValue(key=self.infos_key, mod_revision=revision, value=done.infos)

@@ -13,7 +13,7 @@ from .own_record import says_leaving
 from .tenure import Tenure
 from .writing import Sighting
 
-__all__ = ["is_hopeless", "is_told_to_go"]
+__all__ = ["is_hopeless", "is_told_to_go", "rights_needed"]
 
 
 def is_hopeless(error: EtcdError) -> bool:
@@ -33,3 +33,9 @@ def is_told_to_go(tenure: Tenure, seen: Sighting) -> bool:
     if seen.kv is None:
         return seen.seen_to_go
     return tenure.host.state is not State.LEAVING and says_leaving(seen.kv.value)
+
+
+def rights_needed(tenure: Tenure) -> str:
+    """The keys that a registration reads and writes, for people."""
+    keys = (tenure.own_key, tenure.infos_key, *tenure.published, *tenure.shared)
+    return ", ".join(key.decode("utf-8", "backslashreplace") for key in keys)

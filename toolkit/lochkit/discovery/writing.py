@@ -12,7 +12,16 @@ from ..etcd.prefix import KeyRange
 from .host import Host
 from .infos_policy import Duty
 
-__all__ = ["Action", "Owed", "Refusal", "Sighting", "Writing", "found_instead", "transaction"]
+__all__ = [
+    "Action",
+    "Losses",
+    "Owed",
+    "Refusal",
+    "Sighting",
+    "Writing",
+    "found_instead",
+    "transaction",
+]
 
 
 class Action(Enum):
@@ -97,6 +106,33 @@ class Writing:
     infos: bytes | None = field(repr=False)
     infos_at: int | None
     owed: Owed
+
+
+@dataclass(slots=True)
+class Losses:
+    """The published keys that somebody has deleted since they were last written.
+
+    Only a deletion counts. Another value is another's word: two services of one host publish the
+    same key for its address, and would overwrite each other for ever.
+
+    Attributes:
+        keys: those that are gone.
+    """
+
+    keys: set[bytes] = field(default_factory=set)
+    _since: int = 0
+
+    def written(self, revision: int) -> None:
+        """All of them were written, at this revision."""
+        self.keys.clear()
+        self._since = revision
+
+    def saw(self, key: bytes, kv: KeyValue | None, revision: int, *, was_read: bool) -> None:
+        """A key was seen; what was watched may be older than the last writing."""
+        if kv is not None:
+            self.keys.discard(key)
+        elif was_read or revision > self._since:
+            self.keys.add(key)
 
 
 class Refusal(NamedTuple):

@@ -32,13 +32,12 @@ class Duty(Enum):
     """To overwrite whatever is there."""
 
 
-def read_infos(service: str, value: bytes) -> tuple[Infos, bool] | None:
-    """The record and whether nothing about it is odd; None when there is no reading it."""
+def read_infos(service: str, value: bytes) -> tuple[Infos, tuple[str, ...]] | None:
+    """The record and what is odd about it; None when there is no reading it."""
     try:
-        infos, faults = decode_infos(service, value)
+        return decode_infos(service, value)
     except BadRecord:
         return None
-    return infos, not faults
 
 
 def adoptable(service: str, value: bytes) -> Credentials | None:
@@ -46,12 +45,15 @@ def adoptable(service: str, value: bytes) -> Credentials | None:
 
     Returns:
         None where the record says nothing of them: it cannot be read, or is not a public
-        service's; or where they could not be written again.
+        service's; or where they are no text, or could not be written again.
     """
     found = read_infos(service, value)
     if found is None or not found[0].public:
         return None
-    credentials = found[0].credentials
+    infos, faults = found
+    if any(fault.startswith(("user ", "password ")) for fault in faults):
+        return None  # no reader of the original takes it, and a guess could be a blank
+    credentials = infos.credentials
     try:
         check_text("user", credentials.user)
         check_text("password", credentials.password)
@@ -103,7 +105,7 @@ def _asserted(host: Host, own: Infos, value: bytes, *, brings: bool) -> bytes | 
     found = read_infos(host.service, value)
     if found is None:
         return encode_infos(own) if host.public else None
-    infos, sound = found
+    infos, faults = found
     if not host.public:
         if infos.public or infos.critical == own.critical:
             return None
@@ -114,7 +116,7 @@ def _asserted(host: Host, own: Infos, value: bytes, *, brings: bool) -> bytes | 
     if not brings and (credentials := adoptable(host.service, value)) is not None:
         own = replace(own, user=credentials.user, password=credentials.password)
     own = replace(own, extra=infos.extra)
-    return None if sound and own == infos else _encoded(own, infos.extra)
+    return None if not faults and own == infos else _encoded(own, infos.extra)
 
 
 def _encoded(infos: Infos, extra: Mapping[str, Any]) -> bytes:

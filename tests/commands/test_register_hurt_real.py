@@ -137,3 +137,42 @@ async def test_no_directory_is_left_behind(
                 await trio.sleep(0.02)
         assert list(place.iterdir()) == []
         await web.until_there(0)
+
+
+async def test_a_drain_ends_with_the_command(bench: RegistryBench, tmp_path: Path) -> None:
+    words = (*WEB, "--drain", "20", "--", "sh", "-c", "until [ -e end ]; do sleep 0.05; done")
+    async with registering(bench, tmp_path, *words) as web:
+        await web.until_there()
+        web.process.send_signal(signal.SIGTERM)
+        await web.until_state("leaving")
+        (tmp_path / "end").touch()
+        began = trio.current_time()
+        assert await web.ends() == 0
+        assert trio.current_time() - began < 3
+        assert await web.records() == []
+
+
+async def test_an_open_credentials_file_costs_no_registration(
+    bench: RegistryBench, tmp_path: Path
+) -> None:
+    """What is no file to begin with is refused; later nobody is taken out for it."""
+    words = (*WEB, "--public", "--generate-credentials", "--credentials-file", "credentials")
+    path = tmp_path / "credentials"
+    async with registering(bench, tmp_path, *words) as web:
+        await web.until_there()
+        old = await web.until_file("credentials")
+        path.chmod(0o644)
+        await bench.infos("web", hostname="here", user="u", password="n3w", public=True)
+        await web.until("web", lambda records: records[0].get("password") == "n3w")
+        await trio.sleep(1)
+        assert path.read_text() == old
+        assert "chmod" in web.errors
+        assert len(await web.records()) == 1
+        path.chmod(0o600)
+        with trio.fail_after(15):
+            while "n3w" not in path.read_text():  # noqa: ASYNC110 - another process writes it
+                await trio.sleep(0.05)
+        path.chmod(0o644)
+        assert await web.stop() == 0
+    async with registering(bench, tmp_path, *words) as web:
+        assert await web.ends() == 78

@@ -19,24 +19,24 @@ import trio
 from ..discovery.child import Charge
 from ..discovery.child_plan import ChildStatus
 from ..discovery.host import Credentials, Host, State
-from ..discovery.infos_policy import adoptable
 from ..discovery.monitor import Monitor
 from ..discovery.register_options import RegisterOptions
 from ..discovery.registrar import register
 from ..discovery.registration import Registration
 from ..discovery.registration_status import Phase, Status
+from ..errors import ConfigError
 from ..etcd.client import Client
-from ..etcd.errors import Unavailable
 from ..io.faults import InstallError
 from ..io.guardian import open_guardian
 from ..io.notify import Notifier
 from ..io.process import Exit, signal_named
 from ..runtime.backoff import Backoff
 from ..runtime.supervisor import supervise
+from .register_credentials import first_credentials
 from .register_options import RegisterCommandOptions
 from .register_setup import checks_of, host_of, plan_of, registration_of, stop_plan_of
 from .registry import layout_of
-from .service_secrets import generated_password, read_password, write_credentials
+from .service_secrets import write_credentials
 
 __all__ = ["Session"]
 
@@ -94,7 +94,8 @@ class Session:
             CommandFailed: the command could not be started.
             ConfigError: the record, a check or a file can not be what the operator says.
         """
-        host = host_of(self._options, await self._first_credentials(etcd))
+        brought, self._credentials = await first_credentials(self._options, etcd)
+        host = host_of(self._options, brought)
         self._monitor = monitor = Monitor(checks_of(self._options), host, self._state_changed)
         self._state_changed(monitor.state, monitor.text)
         async with trio.open_nursery() as nursery:
@@ -112,40 +113,6 @@ class Session:
     async def _look_after(self, monitor: Monitor) -> None:
         await self._until(lambda: self._up)  # nobody is to be told that what is not there is ill
         await supervise(monitor)
-
-    async def _first_credentials(self, etcd: Client) -> Credentials:
-        """What the operator has given, or is to be made up because the service has none yet."""
-        options = self._options
-        file, descriptor = options.service_password_file, options.service_password_fd
-        password = await trio.to_thread.run_sync(
-            read_password, file, descriptor, abandon_on_cancel=True
-        )
-        user = options.service_user or ""
-        if password is None and (options.generate_credentials or options.credentials_file):
-            in_force = await self._in_force(etcd)
-            if in_force:
-                self._credentials = in_force
-                return Credentials()
-            if options.generate_credentials:
-                user, password = user or options.service, generated_password()
-        self._credentials = Credentials(user, password or "")
-        return self._credentials
-
-    async def _in_force(self, etcd: Client) -> Credentials | None:
-        """The credentials that the service has already; an etcd that is away is waited for."""
-        service, failures = self._options.service, 0
-        while self._options.public:
-            try:
-                found = await etcd.kv.get(layout_of(self._options).infos_key(service))
-            except Unavailable as exc:
-                failures += 1
-                (log.warning if failures == 1 else log.debug)(
-                    "etcd is away, trying again until it is there", extra={"reason": str(exc)}
-                )
-                await trio.sleep(_AGAIN.jittered(failures, random.random()))
-            else:
-                return adoptable(service, found.value) if found is not None else None
-        return None
 
     async def _serve_by_command(self, etcd: Client, host: Host) -> None:
         options, stop = self._options, stop_plan_of(self._options)
@@ -189,7 +156,19 @@ class Session:
                     self._registration = None
                     if options.drain and self._up:
                         with trio.CancelScope(shield=True):  # bounded by the drain and stop_within
-                            await registration.deregister(drain=options.drain)
+                            await self._drain(registration)
+
+    async def _drain(self, registration: Registration) -> None:
+        """Leave slowly, for as long as there is somebody to be found."""
+        async with trio.open_nursery() as nursery:
+
+            async def until_down() -> None:
+                await self._until(lambda: not self._up)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_down)
+            await registration.deregister(drain=self._options.drain)
+            nursery.cancel_scope.cancel()
 
     def _again(self, host: Host, how: RegisterOptions) -> tuple[Host, RegisterOptions]:
         """The same for the command's next run, to which nobody has brought anything new."""
@@ -245,10 +224,11 @@ class Session:
     ) -> None:
         """Keep the credentials in the service's file, and tell it of new ones.
 
-        Started when those that are known at first are there.
+        Started when those that are known at first are there. What goes wrong later costs nobody
+        the registration.
 
         Raises:
-            ConfigError: there can be no such file, or everybody could read it.
+            ConfigError: there can be no such file, or everybody could read it, from the start.
         """
         written, failures = Credentials(), 0
         while True:
@@ -260,7 +240,9 @@ class Session:
                 continue
             try:
                 await trio.to_thread.run_sync(write_credentials, path, wanted)
-            except InstallError as exc:
+            except (InstallError, ConfigError) as exc:
+                if isinstance(exc, ConfigError) and not written:
+                    raise
                 failures += 1
                 (log.error if failures == 1 else log.debug)(
                     "the credentials can not be handed on, trying again: %s", exc

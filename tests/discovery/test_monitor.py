@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from lochkit.discovery.check_model import CheckSpec, HttpTarget
 from lochkit.discovery.check_spec import parse_check
-from lochkit.discovery.errors import UnknownScheme
+from lochkit.discovery.errors import InvalidHost
 from lochkit.discovery.health import Outcome, Result
 from lochkit.discovery.host import Host, State
 from lochkit.discovery.monitor import Monitor
@@ -179,7 +179,7 @@ async def test_each_turn_is_one_line_of_the_log(
 
 
 def test_a_port_that_the_instance_has_not() -> None:
-    with pytest.raises(UnknownScheme, match="no port for 'grpc'"):
+    with pytest.raises(InvalidHost, match="no port for 'grpc'"):
         Monitor([parse_check("tcp:grpc")], Host(ports={"web": "1"}), lambda state, text: None)
 
 

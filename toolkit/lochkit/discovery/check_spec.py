@@ -32,7 +32,7 @@ from .check_model import (
     TtlTarget,
 )
 from .check_settings import Settings
-from .errors import InvalidHost, UnknownScheme
+from .errors import InvalidHost
 from .host import Host
 from .names import check_hostname, check_scheme
 
@@ -81,7 +81,7 @@ def resolve(spec: CheckSpec, host: Host) -> CheckSpec:
     The private ports go first: they are what a process of this machine listens on.
 
     Raises:
-        UnknownScheme: the instance has no such port.
+        InvalidHost: the instance has no such port.
     """
     target = spec.target
     if not isinstance(target, TcpTarget | HttpTarget) or isinstance(target.port, int):
@@ -89,7 +89,10 @@ def resolve(spec: CheckSpec, host: Host) -> CheckSpec:
     ports: Mapping[str, str] = host.private_ports or host.ports or {}
     port = str(ports.get(target.port, ""))
     if not port.isascii() or not port.isdecimal():
-        raise UnknownScheme(f"check {spec.name}: the instance has no port for {target.port!r}")
+        raise InvalidHost(
+            f"check {spec.name}: the instance has no port for {target.port!r}, only for"
+            f" {', '.join(sorted(ports)) or 'none'}"
+        )
     return replace(spec, target=replace(target, port=int(port)))
 
 

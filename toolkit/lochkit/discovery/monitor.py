@@ -56,7 +56,7 @@ class Monitor:
         opener: makes ready what looks.
 
     Raises:
-        UnknownScheme: the instance has no port for the scheme of a check.
+        InvalidHost: the instance has no port for the scheme of a check.
         ConfigError: certificates that a check trusts can not be read.
     """
 

@@ -1,8 +1,11 @@
 """What the modes of ``lochkit dhcp`` print: nothing that a terminal acts on, nor endless blanks."""
 
+import sys
+
 import pytest
 
-from lochkit.commands.output import instant, shown, table
+from lochkit.commands.output import instant, print_lines, shown, table
+from lochkit.errors import LochkitError
 
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "a\nb", "\x9b2J", "\u202eevil", "\u2028", "\u2069"])
@@ -22,3 +25,9 @@ def test_one_long_cell_does_not_widen_all_rows() -> None:
 @pytest.mark.parametrize("seconds", [1e300, -1e18, float("inf"), float("nan")])
 def test_a_time_that_no_clock_shows(seconds: float) -> None:
     assert instant(seconds) == f"@{seconds:g}"
+
+
+async def test_no_output_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # as of ``>&-``
+    with pytest.raises(LochkitError, match="no standard output"):
+        await print_lines(["x"])

@@ -127,3 +127,21 @@ def test_no_password_is_an_argument(mode: str) -> None:
     options = import_module(SUBCOMMAND.modes[mode].module).SUBCOMMAND.options
     names = {field.name for field in dataclasses.fields(options)}
     assert not names & {"password", "service_password"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "\udcff"),
+        ("watch", "\udcff"),
+        ("deregister", "\udcff", "--all"),
+        ("list", "--namespace", "\udcff"),
+        ("doctor", "--dns-path", "\udcff"),
+        ("doctor", "--traefik-root", "\udcff"),
+    ],
+)
+def test_what_cannot_be_in_a_key_is_refused(
+    said: Said, words: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert said(*words) == 2
+    assert "is not UTF-8" in capfd.readouterr().err

@@ -72,8 +72,9 @@ async def test_what_is_missing_to_look_is_named(debian_etcd: Binaries) -> None:
             for words in looks:
                 said = (await guarded.ran("nobody", *words, code=1)).errors
                 assert "read permission is needed for keys that begin with '/test-" in said, words
-            said = await guarded.ran("nobody", "rotate-credentials", "web", "--generate", code=1)
-            assert "read permission is needed for key '/test-" in said.errors
+            words = ("rotate-credentials", "web", "--generate")
+            said = (await guarded.ran("nobody", *words, code=1)).errors
+            assert "read permission is needed for key '/test-" in said
 
 
 async def test_who_sees_no_common_record_finds_services_all_the_same(

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import trio
 
 from lochkit.discovery.host import State
-from tests.commands.servicing import registry_bench
+from tests.commands.servicing import RegistryBench, registry_bench
 from tests.servers.etcd_server import EtcdServer
 
 pytestmark = pytest.mark.real_etcd
@@ -144,3 +145,17 @@ async def test_etcd_is_away() -> None:
     async with registry_bench("http://127.0.0.1:1") as registry:
         for words in (("list",), ("show", "web"), ("url", "web")):
             await registry.ran(*words, "--request-timeout", "0.5", code=75)
+
+
+async def test_without_a_standard_output_it_fails_and_says_so(one_etcd: EtcdServer) -> None:
+    registry = RegistryBench(one_etcd.endpoint)
+    with trio.fail_after(30):
+        done = await trio.run_process(
+            ["sh", "-c", 'exec "$@" >&-', "sh", *registry.argv("list")],
+            env=registry.environ,
+            capture_stderr=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"no standard output" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -61,7 +61,7 @@ def test_what_was_read_can_be_compared_and_written_from_a_deep_stack(brackets: s
     def deeper(calls: int, value: bytes) -> bool:
         if calls:
             return deeper(calls - 1, value)
-        return json.loads(json.dumps(parse_object(value))) == parse_object(value)
+        return bool(json.loads(json.dumps(parse_object(value))) == parse_object(value))
 
     assert deeper(600, nested(98))
     for levels in (99, 500, 930):

@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.setup()  # until the operator's own choice is known
     code = _run(sys.argv[1:] if argv is None else argv)
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # so it is when it was closed from the beginning
+            sys.stdout.flush()
     except OSError:  # it failed before, and that has been said
         _output_refused()
     return code
@@ -47,6 +48,8 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _flush() -> None:
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -42,6 +42,8 @@ async def write_pieces(pieces: Iterable[bytes]) -> None:
     Raises:
         LochkitError: it can not be written; BrokenPipeError when nobody reads it any more.
     """
+    if sys.stdout is None:  # so it is when it was closed from the beginning
+        raise LochkitError("there is no standard output to write to")
     sys.stdout.flush()
 
     def write() -> None:

@@ -13,7 +13,7 @@ from ..etcd_options import EtcdOptions
 from ..options import option, shared
 from .store import open_store
 
-__all__ = ["RegistryEtcdOptions", "RegistryOptions", "layout_of", "open_registry"]
+__all__ = ["RegistryEtcdOptions", "RegistryOptions", "check_utf8", "layout_of", "open_registry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,18 @@ class RegistryEtcdOptions(EtcdOptions):
         return replace(options, endpoints=around.endpoints, surroundings=around)
 
 
+def check_utf8(word: str) -> None:
+    """Refuse a word of the command line whose bytes are not text: it is to be part of a key.
+
+    Raises:
+        ValueError: says so.
+    """
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{word[:200]!r} is not UTF-8") from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryOptions:
     """What all of them know."""
@@ -51,6 +63,7 @@ class RegistryOptions:
         default="",
         default_text="none",
         metavar="KEY",
+        check=check_utf8,
         help="What all keys of the registry begin with: /blue for /blue/services/...",
     )
     etcd: RegistryEtcdOptions = shared(RegistryEtcdOptions, "etcd")

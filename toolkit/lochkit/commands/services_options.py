@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..discovery.showing import Selection
 from ..options import argument, flag, option, words_and_command
-from .registry import RegistryOptions
+from .registry import RegistryOptions, check_utf8
 
 __all__ = [
     "SHOWN",
@@ -87,5 +87,6 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: says so.
     """
+    check_utf8(name)
     if not name or "/" in name:
-        raise ValueError(f"{name!r} can not be the name of a service")
+        raise ValueError(f"{name[:200]!r} can not be the name of a service")

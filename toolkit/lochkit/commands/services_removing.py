@@ -50,23 +50,30 @@ async def remove(etcd: Client, removal: Removal) -> None:
         revision = await _mark(etcd, kv)
         if revision:
             marks.append((kv, revision))
+    refusal: PermissionDenied | None = None
     try:
-        if not removal.lease:
-            for kv in removal.chosen:
-                same = created_at(kv.key, kv.create_revision)
-                with needing("readwrite", KeyRange.exact(kv.key)):
-                    await etcd.kv.txn([same], [delete(KeyRange.exact(kv.key))])
-            return
-        held = (*(kv.key for kv in removal.chosen), *removal.along)
-        # It has ended by itself, where it is not found.
-        with suppress(LeaseNotFound), needing("write", *map(KeyRange.exact, held)):
-            await etcd.leases.revoke(removal.lease)
-    except PermissionDenied:
+        await _end(etcd, removal)
+    except PermissionDenied as exc:
+        refusal = exc
+    if refusal is not None:
         for kv, revision in marks:  # who stays must not look as if it left
             await etcd.kv.txn(
                 [modified_at(kv.key, revision)], [put(kv.key, kv.value, lease=kv.lease)]
             )
-        raise
+        raise refusal
+
+
+async def _end(etcd: Client, removal: Removal) -> None:
+    if not removal.lease:
+        for kv in removal.chosen:
+            same = created_at(kv.key, kv.create_revision)
+            with needing("readwrite", KeyRange.exact(kv.key)):
+                await etcd.kv.txn([same], [delete(KeyRange.exact(kv.key))])
+        return
+    held = (*(kv.key for kv in removal.chosen), *removal.along)
+    # It has ended by itself, where it is not found.
+    with suppress(LeaseNotFound), needing("write", *map(KeyRange.exact, held)):
+        await etcd.leases.revoke(removal.lease)
 
 
 async def _mark(etcd: Client, kv: KeyValue) -> int:

@@ -101,10 +101,8 @@ class Service:
                 raise NoHostFoundOnShard(f"no host found for {what} (it has {shards})")
         wanted = [host for host in hosts if host.in_rotation] if passing else hosts
         if not wanted:
-            where = f" on shard {shard[:200]!r}" if shard else ""
-            raise NoHostFound(
-                f"no passing host found for service {self.name}{where}: {_counted(hosts)}"
-            )
+            what = f"service {self.name}" + (f" on shard {shard[:200]!r}" if shard else "")
+            raise NoHostFound(f"no passing host found for {what}: {_counted(hosts)}")
         return tuple(wanted)
 
     def first(self, shard: str = "", passing: bool = True) -> Host:

@@ -54,6 +54,11 @@ def test_the_words() -> None:
         ),
         (
             ("web",),
+            {"instance_passwords": False, "service_password_file": "f"},
+            "--no-instance-passwords needs --public",
+        ),
+        (
+            ("web",),
             {"service_password_file": "f", "generate_credentials": True},
             "given otherwise",
         ),

@@ -127,6 +127,14 @@ class RegisterCommandOptions(PublishOptions):
         if not self.notify and (self.watchdog is not None or self.start_timeout is not None):
             raise ValueError("--watchdog and --start-timeout need --notify: sd_notify tells them")
         self._refuse_idle()
+        brings_password = self.generate_credentials or (
+            self.service_password_file is not None or self.service_password_fd is not None
+        )
+        if brings_password and not self.public and not self.instance_passwords:
+            raise ValueError(
+                "--no-instance-passwords needs --public: there is nowhere else to keep the password"
+                " of a private service"
+            )
         if self.generate_credentials and (
             self.service_password_file is not None or self.service_password_fd is not None
         ):

@@ -160,7 +160,7 @@ def test_a_port_by_its_scheme() -> None:
     host = Host(ports={"web": "80"}, private_ports={"web": "8080"})
     assert resolve(spec, host).target == replace(spec.target, port=8080)  # type: ignore[arg-type]
     for without in (Host(), Host(ports={"other": "1"}), Host(ports={"web": ""})):
-        with pytest.raises(InvalidHost, match="no port for 'web'"):
+        with pytest.raises(InvalidHost, match="there is no port for 'web'"):
             resolve(spec, without)
     fixed = parse_check("tcp://h:1")
     assert resolve(fixed, Host()) is fixed

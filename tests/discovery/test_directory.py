@@ -14,6 +14,7 @@ from lochkit.discovery.errors import (
     ServiceNotFound,
 )
 from lochkit.discovery.events import Kind
+from lochkit.discovery.permissions import WITHOUT_INFOS
 from lochkit.etcd.errors import PermissionDenied, Unavailable
 from tests.discovery.fake_registry import FakeRegistry
 from tests.discovery.hearing import directory_of, hearing, is_stale, settled
@@ -186,9 +187,9 @@ async def test_who_may_not_read_what_instances_share_follows_the_rest(
         assert [(await anext(events)).kind for _ in range(2)] == [Kind.STALE, Kind.FRESH]
         store.put(B, host_value())
         assert (await anext(events)).uuid == "b"
-    told = [record for record in caplog.records if "without what" in record.getMessage()]
+    told = [record for record in caplog.records if record.getMessage() == WITHOUT_INFOS]
     assert len(told) == 1
-    assert "/services_infos/" in vars(told[0])["reason"]
+    assert "/services_infos/" in vars(told[0])["keys"]
 
 
 async def test_it_can_be_run_again_and_begins_anew(

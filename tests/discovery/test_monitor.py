@@ -179,7 +179,7 @@ async def test_each_turn_is_one_line_of_the_log(
 
 
 def test_a_port_that_the_instance_has_not() -> None:
-    with pytest.raises(InvalidHost, match="no port for 'grpc'"):
+    with pytest.raises(InvalidHost, match="there is no port for 'grpc'"):
         Monitor([parse_check("tcp:grpc")], Host(ports={"web": "1"}), lambda state, text: None)
 
 

@@ -89,10 +89,8 @@ def resolve(spec: CheckSpec, host: Host) -> CheckSpec:
     ports: Mapping[str, str] = host.private_ports or host.ports or {}
     port = str(ports.get(target.port, ""))
     if not port.isascii() or not port.isdecimal():
-        raise InvalidHost(
-            f"check {spec.name}: the instance has no port for {target.port!r}, only for"
-            f" {', '.join(sorted(ports)) or 'none'}"
-        )
+        known = f"only for {', '.join(sorted(ports))}" if ports else "nor for anything else"
+        raise InvalidHost(f"check {spec.name}: there is no port for {target.port!r}, {known}")
     return replace(spec, target=replace(target, port=int(port)))
 
 

@@ -13,6 +13,7 @@ from ..etcd.model import Origin, Step
 from ..etcd.prefix import KeyRange
 from ..etcd.store import Store
 from ..runtime.backoff import Backoff
+from .permissions import WITHOUT_INFOS
 from .roster import Record
 
 __all__ = ["Feed", "Owner", "Ranges", "Registry"]
@@ -136,13 +137,10 @@ class Feed(trio.abc.SendChannel[Step]):
         """
         try:
             await self.follower.run()
-        except PermissionDenied as refusal:
+        except PermissionDenied:
             if not self._optional:
                 raise
-            log.warning(
-                "services are followed without what their instances share",
-                extra={"reason": str(refusal)},
-            )
+            log.warning(WITHOUT_INFOS, extra={"keys": str(self._wanted)})
             self.known = True
             self._now(fresh=True)
 

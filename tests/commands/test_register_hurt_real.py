@@ -31,11 +31,12 @@ while True:
     signal.pause()
 """
 
-# Says READY=1 at once.
+# Says READY=1 at once, and does not stop.
 NOTIFIER = """
-import os, socket, time
+import os, signal, socket, time
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
     to.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open("pid", "w").write(str(os.getpid()))
 time.sleep(60)
 """
@@ -115,14 +116,15 @@ async def test_another_run_of_the_command_brings_no_old_credentials_back(
         assert infos["password"] == "new"
 
 
-@pytest.mark.parametrize("numbers", [(signal.SIGKILL,), (signal.SIGTERM, signal.SIGTERM)])
+@pytest.mark.parametrize("numbers", [(signal.SIGKILL,), (signal.SIGTERM,) * 3])
 async def test_no_directory_is_left_behind(
     bench: RegistryBench, tmp_path: Path, numbers: tuple[signal.Signals, ...]
 ) -> None:
-    """When it is killed, or forced to end by a second signal."""
+    """When it is killed, or forced to end by one signal too many."""
     place = tmp_path / "tmp"
     place.mkdir()
-    words = (*WEB, "--drain", "20", "--ttl", "2", "--notify", "--", *PYTHON, NOTIFIER)
+    words = (*WEB, "--drain", "20", "--ttl", "2", "--notify", "--stop-timeout", "9")
+    words += ("--", *PYTHON, NOTIFIER)
     async with registering(bench, tmp_path, *words, TMPDIR=str(place)) as web:
         pid = int(await web.until_file("pid"))
         await web.until_there()
@@ -176,3 +178,22 @@ async def test_an_open_credentials_file_costs_no_registration(
         assert await web.stop() == 0
     async with registering(bench, tmp_path, *words) as web:
         assert await web.ends() == 78
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_request_ends_the_drain_and_leaves_in_order(
+    bench: RegistryBench, tmp_path: Path, number: signal.Signals
+) -> None:
+    words = (*WEB, "--drain", "60", "--ttl", "600", "--stop-timeout", "0.5")
+    async with registering(bench, tmp_path, *words, "--", *PYTHON, LISTENER) as web:
+        pid = int(await web.until_file("pid"))
+        await web.until_there()
+        web.process.send_signal(signal.SIGTERM)
+        await web.until_state("leaving")
+        await trio.sleep(0.6)
+        began = trio.current_time()
+        assert await web.stop(number) == 0
+        assert trio.current_time() - began < 3
+        assert (tmp_path / "heard").read_text().split() == ["SIGTERM"]
+        assert until_dead(pid, 1)
+        assert await web.records() == []

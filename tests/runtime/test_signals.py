@@ -89,6 +89,29 @@ async def test_other_signals_are_told_also_during_the_stop() -> None:
     assert told == ["USR1", "cleaning up", "USR1"]
 
 
+async def test_a_second_request_may_only_hurry() -> None:
+    hurried = trio.Event()
+
+    def hurry() -> bool:
+        hurried.set()
+        return True
+
+    async def body() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.6)  # else it is the same request
+                signal.raise_signal(signal.SIGINT)
+                await hurried.wait()
+                signal.raise_signal(signal.SIGINT)  # the same request
+                await trio.sleep(0.05)
+
+    with trio.fail_after(5):
+        assert await run_until_stopped(body, hurry=hurry) is signal.SIGTERM
+
+
 async def test_hangup_reloads_where_that_is_wanted() -> None:
     reloaded = trio.Event()
 

@@ -36,6 +36,7 @@ async def run(options: RegisterCommandOptions) -> int:
         stop_within=STOP_WITHIN + options.drain + options.stop_timeout + KILLED_SECONDS,
         before_force=session.kill_now,
         others={number: partial(session.pass_on, number) for number in (SIGUSR1, SIGUSR2)},
+        hurry=session.end_drain,
     )
     ended = session.command_exit
     if stopped_by is None and ended is not None and ended.code:
@@ -52,8 +53,9 @@ vanishes. With a command, that is run, and registered from when it is up until i
 
 EPILOG: Final = """\
 \b
-TERM and INT deregister, wait for --drain, and then stop the command. HUP, USR1 and USR2 are passed
-on to it; without one HUP makes the checks run at once, and USR1 and USR2 do nothing.
+TERM and INT deregister, wait for --drain (a second one ends that, a third everything), and then
+stop the command. HUP, USR1 and USR2 are passed on to it; without one HUP makes the checks run at
+once, and USR1 and USR2 do nothing.
 Exit codes besides lochkit's own: those of the command; 126 and 127 if it can not be started.
 """
 

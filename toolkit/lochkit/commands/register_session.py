@@ -59,6 +59,7 @@ class Session:
         self._credentials = Credentials()
         self._told_ready = False
         self._was_registered = False
+        self._draining: trio.CancelScope | None = None
         self._news = trio.Event()
 
     @property
@@ -77,6 +78,13 @@ class Session:
         """Pass a signal on to the command, if there is one."""
         if self._charge is not None:
             self._charge.signal(number)
+
+    def end_drain(self) -> bool:
+        """Wait no longer before the end, and return whether there was a wait."""
+        draining, self._draining = self._draining, None
+        if draining is not None:
+            draining.cancel()
+        return draining is not None
 
     def tell_stopping(self) -> None:
         """Tell the service manager that this is the end."""
@@ -160,15 +168,17 @@ class Session:
 
     async def _drain(self, registration: Registration) -> None:
         """Leave slowly, for as long as there is somebody to be found."""
-        async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as self._draining:
+            async with trio.open_nursery() as nursery:
 
-            async def until_down() -> None:
-                await self._until(lambda: not self._up)
+                async def until_down() -> None:
+                    await self._until(lambda: not self._up)
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(until_down)
+                await registration.deregister(drain=self._options.drain)
                 nursery.cancel_scope.cancel()
-
-            nursery.start_soon(until_down)
-            await registration.deregister(drain=self._options.drain)
-            nursery.cancel_scope.cancel()
+        self._draining = None
 
     def _again(self, host: Host, how: RegisterOptions) -> tuple[Host, RegisterOptions]:
         """The same for the command's next run, to which nobody has brought anything new."""

@@ -41,12 +41,14 @@ async def run_until_stopped(
     stop_within: float = STOP_WITHIN,
     before_force: Callable[[], None] | None = None,
     others: Mapping[signal.Signals, Callable[[], None]] = _NONE,
+    hurry: Callable[[], bool] | None = None,
 ) -> signal.Signals | None:
     """Run ``body`` until it returns, or until a signal asks for the end.
 
     The first TERM or INT cancels ``body``. If that has not ended it ``stop_within`` seconds later,
-    or another TERM or INT comes, the process exits at once with 128 + n, even when the event loop
-    hangs. Must be called in the main thread, before anything is started that needs cleaning up.
+    or another TERM or INT comes (but see ``hurry``), the process exits at once with 128 + n, even
+    when the event loop hangs. Must be called in the main thread, before anything is started that
+    needs cleaning up.
 
     Args:
         body: the work; its cleanup must be bounded.
@@ -60,12 +62,14 @@ async def run_until_stopped(
             behind; must not block.
         others: called in Trio's thread on further signals, also while ``body`` cleans up: by then
             their default, which is to kill us, would be worst.
+        hurry: called in Trio's thread when the end is asked for again. True says that ``body`` will
+            wait no longer than it must, and then only the next request forces an exit.
 
     Returns:
         The signal that asked for the end, or None when ``body`` returned by itself.
     """
     root = trio.CancelScope()
-    stop = Stop(root, stop_within, before_force, on_stop)
+    stop = Stop(root, stop_within, before_force, on_stop, hurry)
     ours = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     with trio.open_signal_receiver(*ours, *others) as arrivals:
         try:
@@ -88,6 +92,7 @@ class Stop:
         within: float,
         before_force: Callable[[], None] | None,
         on_stop: Callable[[], None] | None,
+        hurry: Callable[[], bool] | None,
     ) -> None:
         self.asked_by: signal.Signals | None = None
         self._asked_at = 0.0
@@ -95,6 +100,7 @@ class Stop:
         self._within = within
         self._before_force = before_force
         self._on_stop = on_stop
+        self._hurry = hurry
         self._timer: threading.Timer | None = None
 
     def ask(self, arrived: signal.Signals) -> None:
@@ -111,7 +117,11 @@ class Stop:
             if self._on_stop is not None:
                 self._on_stop()
         elif now - self._asked_at >= SAME_REQUEST and arrived is not signal.SIGHUP:
-            self._force(arrived, "was cut short by a second signal")
+            if self._hurry is not None and self._hurry():
+                self._asked_at = now
+                log.info("stopping at once", extra={"signal": arrived.name})
+            else:
+                self._force(arrived, "was cut short by a second signal")
 
     def done(self) -> None:
         """The body has ended: nothing is left to force."""

@@ -53,10 +53,24 @@ vanishes. With a command, that is run, and registered from when it is up until i
 
 EPILOG: Final = """\
 \b
-TERM and INT deregister, wait for --drain (a second one ends that, a third everything), and then
-stop the command. HUP, USR1 and USR2 are passed on to it; without one HUP makes the checks run at
-once, and USR1 and USR2 do nothing.
-Exit codes besides lochkit's own: those of the command; 126 and 127 if it can not be started.
+A check (--check) is a target and its settings, with their defaults here:
+  tcp:SCHEME, tcp://HOST:PORT  somebody accepts a connection
+  http:SCHEME/PATH, or a URL   the answer is of status=200-299 or warn=429;
+                               method= host= cacert= insecure
+  exec -- CMD [ARG]...         the command ends with 0, or one of warn=1
+  ttl:FILE                     the service has touched it within ttl=30s
+  absent:FILE                  it is not there; else: in maintenance
+  of all                       interval=10s timeout=5s passes=1 failures=3
+                               name=; of files interval=1s failures=1
+
+\b
+TERM and INT deregister, wait for --drain (a second one ends that, a third
+everything), and then stop the command. HUP, USR1 and USR2 are passed on to it;
+without one HUP makes the checks run at once, and USR1 and USR2 do nothing.
+
+\b
+Exit codes besides lochkit's own: those of the command, 128+n if signal n
+killed it; 126 and 127 if it can not be started.
 """
 
 SUBCOMMAND = Subcommand(options=RegisterCommandOptions, run=run, help=HELP, epilog=EPILOG)

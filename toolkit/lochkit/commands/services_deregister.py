@@ -232,8 +232,11 @@ A registrar that is alive registers its instance anew: this is for what nobody l
 
 EPILOG: Final = """\
 \b
-Exit codes: 0 removed, or nothing to remove; 1 no such service; 2 wrong usage, or no such instance
-(then nothing is removed); 75 etcd is away.
+Exit codes:
+  0   removed, or nothing to remove
+  1   no such service
+  2   wrong usage, or no such instance; then nothing is removed
+  75  etcd is away
 """
 
 SUBCOMMAND = Subcommand(options=ServicesDeregisterOptions, run=run, help=HELP, epilog=EPILOG)

@@ -158,7 +158,8 @@ credentials than their service; services without instances.
 
 EPILOG: Final = """\
 \b
-Exit codes: 0 nothing is wrong, but for notes; 1 something is; others: it is not known.
+Exit codes: 0 nothing is wrong, but for notes; 1 something is; others: it is not
+known.
 """
 
 SUBCOMMAND = Subcommand(options=ServicesDoctorOptions, run=run, help=HELP, epilog=EPILOG)

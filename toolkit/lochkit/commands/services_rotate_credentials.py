@@ -241,14 +241,14 @@ this waits until all of them have.
 """
 
 EPILOG: Final = """\
-\b
-A password that was made up is printed with --with-credentials, now or by lochkit services show.
+A password that was made up is printed with --with-credentials, now or by
+lochkit services show.
 
 \b
 Exit codes:
   0   written, and adopted by all public instances (or --wait 0)
   1   not adopted by some; no such service, or one that is private
-  75  etcd is away, or went away: look with lochkit services show what is written
+  75  etcd is away, or went away: lochkit services show says what is written
   78  the password can not be read, or can not be one
 """
 

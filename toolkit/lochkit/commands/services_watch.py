@@ -176,15 +176,16 @@ What happens (--kind):
 \b
 The document on the command's standard input:
   revision, stale           what the view is of, and whether etcd is away
-  services                  by name: infos, instances with their states, faults
+  services                  by name: infos, instances, faults
   event                     start, a kind, or several
   events, events_dropped    what happened since the last run that went well
 
 \b
 The command finds in its environment:
   LOCHKIT_EVENT     start, a kind, or several
-  LOCHKIT_SERVICE   the service, LOCHKIT_UUID the instance, LOCHKIT_CAUSE why it is down:
-                    of several events what they have in common, else empty
+  LOCHKIT_SERVICE, LOCHKIT_UUID, LOCHKIT_CAUSE
+                    the service, the instance, why it is down: of several events
+                    what they have in common, else empty
   LOCHKIT_REVISION  etcd's revision
   LOCHKIT_STALE     1 if etcd is away
   LOCHKIT_RUN_ID    different for every run
@@ -196,8 +197,8 @@ Exit codes:
   0        stopped by TERM or HUP between two runs; with --once, done
   130      interrupted (INT)
   126, 127 the command can not be executed, or is not there
-  others   of the command: with --once, or stopped in a run by TERM; 124 if it took too long,
-           128+n if signal n killed it
+  others   of the command: with --once, or stopped in a run by TERM; 124 if it
+           took too long, 128+n if signal n killed it
 """
 
 SUBCOMMAND = Subcommand(options=ServicesWatchOptions, run=run, help=HELP, epilog=EPILOG)

@@ -133,7 +133,7 @@ class Charge:
                 break
             failures = 1 if served >= self._plan.backoff.reset_after else failures + 1
             await self._rest(ended, failures)
-        self._become(phase=ChildPhase.ENDED, restart_in=None)
+        self._become(phase=ChildPhase.ENDED)
 
     async def _rest(self, ended: Exit, failures: int) -> None:
         """Wait before the next run; `finish` ends that."""
@@ -141,7 +141,6 @@ class Charge:
         facts = {"end": str(ended), "failures": failures, "in_seconds": round(delay, 3)}
         log.warning("the command is started again", extra=facts)
         self._pause = trio.CancelScope()
-        self._become(restart_in=delay)
         with self._pause:
             await trio.sleep(delay)
 
@@ -152,7 +151,7 @@ class Charge:
         self._patience = trio.CancelScope()
         self._early.clear()
         starts = self.status.starts + 1
-        self._become(phase=ChildPhase.STARTING, text="", reason="", restart_in=None, starts=starts)
+        self._become(phase=ChildPhase.STARTING, text="", reason="", starts=starts)
         try:
             return await self._supervised()
         except (CommandFailed, TransientError) as exc:

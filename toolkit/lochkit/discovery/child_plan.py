@@ -111,7 +111,6 @@ class ChildStatus:
         text: what it last said of itself (STATUS=), for people.
         exit: how the last run ended; None before one has.
         reason: why it had to be stopped or could not be started; empty otherwise.
-        restart_in: seconds until it is started again; None when that is not known.
     """
 
     phase: ChildPhase = ChildPhase.IDLE
@@ -120,4 +119,3 @@ class ChildStatus:
     text: str = ""
     exit: "Exit | None" = None
     reason: str = ""
-    restart_in: float | None = None

@@ -116,17 +116,20 @@ def test_a_table_of_ports_is_refused_for_one_bad_item() -> None:
 
 
 def test_text_may_be_any_that_can_be_shown() -> None:
-    check_text("password", "p@ss:wörd/😀" + "x" * 4000)
+    check_text("password", "p@ss:wörd/😀 ~\xa0" + "x" * 4000)
+    check_text("password", "x" * 4096)
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("hunter2\n", "holds a control character"),
-        ("hunter2\x9b", "holds a control character"),
+        ("hunter2\x1f", "holds a control character"),
+        ("hunter2\x7f", "holds a control character"),
+        ("hunter2\x9f", "holds a control character"),
         ("hunter2\0", "holds a control character"),
         ("hunter2\ud800", "is not UTF-8"),
-        ("hunter2" * 600, "is longer than 4096 characters"),
+        ("hunter2" * 585 + "x" * 2, "is longer than 4096 characters"),
     ],
 )
 def test_text_that_is_refused_is_not_told(text: str, why: str) -> None:

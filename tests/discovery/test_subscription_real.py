@@ -132,7 +132,8 @@ async def test_what_happened_while_cut_off_is_told_exactly(
                 assert told.index(f"down web/c removed{mark}") < told.index(f"new web/c{mark}")
 
 
-async def test_a_silent_etcd_is_an_outage_and_no_end(debian_etcd: Binaries) -> None:
+@pytest.mark.parametrize("stalls", [False, True])
+async def test_a_silent_etcd_is_an_outage_and_no_end(debian_etcd: Binaries, stalls: bool) -> None:
     with trio.fail_after(LIMIT):
         async with (
             EtcdServer.run(debian_etcd) as server,
@@ -141,16 +142,23 @@ async def test_a_silent_etcd_is_an_outage_and_no_end(debian_etcd: Binaries) -> N
             open_client(config_of(proxy.url, ping_interval=5.0)) as watching,
             subscribe(watching, "web") as events,
         ):
+            if stalls:  # as on a busy machine: all is listed, and the watches do not stand yet
+                server.pause()
+                await trio.sleep(2.5)
+                server.resume()
+            began = trio.current_time()  # the last that is heard of etcd comes later
             await etcd.kv.put(A, host_value())
             await etcd.kv.put(DEFAULT_LAYOUT.infos_key("web"), b"{}")
-            # Both watches stand.
-            assert sorted(words([await anext(events), await anext(events)])) == [
-                *("infos web", "new web/a")
-            ]
-            began = trio.current_time()
+            told: list[str] = []
+            # Until both watches stand, before which there may have been an outage.
+            while not {"infos web", "new web/a"} <= set(told) or (
+                told.count("stale") > told.count("fresh")
+            ):
+                told += words([await anext(events)])
+            assert sorted({*told} - {"stale", "fresh"}) == ["infos web", "new web/a"]
             proxy.black_hole()
             assert await up_to(events, "stale") == ["stale"]
-            assert 6 < trio.current_time() - began < 15  # the interval, and what a ping may take
+            assert 6 < trio.current_time() - began < 25  # the interval, and what a ping may take
             await etcd.kv.put(B, host_value())
             proxy.heal()
             assert await up_to(events, "fresh") == ["new web/b", "fresh"]

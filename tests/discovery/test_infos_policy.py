@@ -1,6 +1,7 @@
 """What an instance does about the record of its service: a table, and any record at all."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lochkit.discovery.host import Credentials, Host, Infos
-from lochkit.discovery.infos_policy import Duty, adoptable, plan_infos
+from lochkit.discovery.infos_policy import Duty, adoptable, plan_infos, shared_part
 from lochkit.discovery.records import decode_infos
 from lochkit.etcd.messages import KeyValue
 
@@ -20,6 +21,13 @@ BRINGS = Host(
 THERE = {"name": "web", "critical": False, "hostname": "a", "ports": {"http": "80"}, "public": True}
 OTHER = THERE | {"hostname": "b", "user": "o", "password": "old", "note": 1}
 QUIET = {"name": "web", "critical": False}
+
+
+def test_what_all_instances_share_is_told_from_what_they_do_not() -> None:
+    for host, same in ((PUBLIC, {"weight": 3, "user": "x"}), (PRIVATE, {"name": "b", "ports": {}})):
+        assert shared_part(replace(host, **same)) == shared_part(host)
+    for other in ({"ports": {"http": "81"}}, {"name": "b"}, {"public": False}, {"critical": True}):
+        assert shared_part(replace(PUBLIC, **other)) != shared_part(PUBLIC)
 
 
 def planned(

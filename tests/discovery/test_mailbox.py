@@ -1,5 +1,7 @@
 """The mailbox: all events in order while there is room, and never a wrong sum beyond."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -206,3 +208,13 @@ def test_what_came_back_is_fresh_only_after_what_happened_before(
             assert kept.hosts == {("web", uuid): host for uuid, host in truth.items()}
             break
     assert not kept.stale
+
+
+@pytest.mark.parametrize(("first", "second"), [(False, True), (True, False), (False, False)])
+def test_a_sum_with_something_that_was_found_out_is_found_out(first: bool, second: bool) -> None:
+    mailbox, teller = Mailbox(room=1), Teller()
+    for word, synthetic in (("+b", False), ("+a", first), ("*a", second)):
+        event = teller.tell(word)
+        assert event is not None
+        mailbox.put(replace(event, synthetic=synthetic))
+    assert [event.synthetic for event in emptied(mailbox)] == [False, first or second]

@@ -124,8 +124,8 @@ async def test_no_directory_is_left_behind(
     place = tmp_path / "tmp"
     place.mkdir()
     words = (*WEB, "--drain", "20", "--ttl", "2", "--notify", "--stop-timeout", "9")
-    words += ("--", *PYTHON, NOTIFIER)
-    async with registering(bench, tmp_path, *words, TMPDIR=str(place)) as web:
+    command = ("--", *PYTHON, NOTIFIER)
+    async with registering(bench, tmp_path, *words, *command, TMPDIR=str(place)) as web:
         pid = int(await web.until_file("pid"))
         await web.until_there()
         assert len(list(place.iterdir())) == 1

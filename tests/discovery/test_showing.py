@@ -162,15 +162,27 @@ def test_rows_of_instances() -> None:
     assert row[5] == "public, no lease, version 1.2, tag blue, rack=7, fault: odd"
 
 
+AT = "app1.example.com http=80 https=443"
+
+
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (Event(kind=Kind.NEW, service="web", uuid="a", host=HOST), "app1.example.com http=80"),
+        (Event(kind=Kind.NEW, service="web", uuid="a", host=HOST), AT),
         (
             Event(kind=Kind.NEW, service="w", host=replace(HOST, state=State.CRITICAL)),
-            " critical",
+            f"{AT} critical",
         ),
-        (Event(kind=Kind.DOWN, service="w", host=HOST, cause=Cause.EXPIRED), "expired app1"),
+        (Event(kind=Kind.DOWN, service="w", host=HOST, cause=Cause.EXPIRED), f"expired {AT}"),
+        (
+            Event(
+                kind=Kind.DOWN,
+                service="w",
+                host=replace(HOST, state=State.LEAVING),
+                cause=Cause.LEFT,
+            ),
+            f"left {AT}",
+        ),
         (
             Event(
                 kind=Kind.CHANGED,
@@ -178,20 +190,22 @@ def test_rows_of_instances() -> None:
                 host=replace(HOST, state=State.CRITICAL, user="x"),
                 previous=HOST,
             ),
-            "passing -> critical credentials",
+            f"{AT} passing -> critical credentials",
         ),
         (Event(kind=Kind.INFOS, service="w", infos=INFOS), "public: web.example.com"),
         (Event(kind=Kind.INFOS, service="w", infos=Infos()), "private"),
-        (Event(kind=Kind.INFOS, service="w"), "gone"),
-        (Event(kind=Kind.STALE, service=""), "away"),
-        (Event(kind=Kind.FRESH, service="", synthetic=True), "back (as found)"),
+        (Event(kind=Kind.INFOS, service="w"), "gone or unreadable"),
+        (Event(kind=Kind.STALE, service=""), "etcd is away: nothing is known to change"),
+        (Event(kind=Kind.FRESH, service="", synthetic=True), "etcd is back (as found)"),
     ],
 )
 def test_events_in_words(event: Event, told: str) -> None:
-    kind, service, _, text = event_cells(event)
-    assert kind == event.kind.value
-    assert service == (event.service or "-")
-    assert told in text
+    assert event_cells(event) == (
+        event.kind.value,
+        event.service or "-",
+        event.uuid or "-",
+        told,
+    )
 
 
 def test_fields_of_an_event() -> None:

@@ -114,13 +114,14 @@ def test_what_is_published() -> None:
         traefik_rule="Host(`web.example.com`)",
         traefik_entrypoint=("websecure",),
         traefik_tls=True,
+        traefik_weight=0,
     )
     dns, traefik = registration_of(given).publications
     assert dns == CoreDns(
         ("web.example.com",), addresses=("192.0.2.1",), srv=("http",), ttl=60, ptr=True
     )
     assert traefik == Traefik(
-        "web", rule="Host(`web.example.com`)", entrypoints=("websecure",), tls=True
+        "web", rule="Host(`web.example.com`)", entrypoints=("websecure",), tls=True, weight=0
     )
     with pytest.raises(InvalidHost):
         registration_of(options(dns=("a..b",)))

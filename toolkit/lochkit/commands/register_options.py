@@ -160,6 +160,7 @@ class RegisterCommandOptions(PublishOptions):
             "--traefik-middleware": self.traefik_middleware,
             "--traefik-tls": self.traefik_tls,
             "--traefik-cert-resolver": self.traefik_cert_resolver,
+            "--traefik-weight": self.traefik_weight is not None,
         }
         for needed, is_given, idle in (
             ("--dns NAME", bool(self.dns), of_dns),

@@ -141,6 +141,14 @@ class PublishOptions(RecordOptions):
         section=TRAEFIK,
         help="Who gets the router's certificates; means --traefik-tls.",
     )
+    traefik_weight: int | None = option(
+        "--traefik-weight",
+        default=None,
+        minimum=0,
+        maximum=65535,
+        section=TRAEFIK,
+        help="This instance's share of the requests; Traefik 2 does not know the key.",
+    )
     traefik_root: str = option(
         "--traefik-root",
         default="traefik",

@@ -70,6 +70,7 @@ def _publications(options: RegisterCommandOptions) -> Iterable[Publication]:
             scheme=options.traefik_scheme,
             protocol=options.traefik_protocol,
             root=options.traefik_root,
+            weight=options.traefik_weight,
             rule=options.traefik_rule,
             entrypoints=options.traefik_entrypoint,
             middlewares=options.traefik_middleware,

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.left_behind import left_behind
+
 ROOT = Path(__file__).parents[2]
 CEILING = 15
 
@@ -81,16 +83,7 @@ class Driven:
 
     def left(self) -> set[int]:
         """Return the ids of the processes that are still there, but the driver's own."""
-        found = set()
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                environ = Path(f"/proc/{name}/environ").read_bytes()
-                words = Path(f"/proc/{name}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if self.mark.encode() in environ or self.stop_timeout.encode() in words:
-                found.add(int(name))
-        return found - {self.process.pid}
+        return left_behind(self.mark, self.stop_timeout, self.process.pid)
 
     def stop(self, number: signal.Signals) -> tuple[int, float]:
         """Send a signal; return the exit code, and the seconds it took."""

@@ -10,8 +10,8 @@ from lochkit.commands.register_setup import (
     host_of,
     plan_of,
     registration_of,
-    stop_plan_of,
 )
+from lochkit.commands.stop_options import stop_plan_of
 from lochkit.discovery import CoreDns, Credentials, InvalidHost, Traefik
 from lochkit.discovery.child_plan import Restart
 from lochkit.options import option_fields

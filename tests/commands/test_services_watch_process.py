@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.commands.left_behind import left_behind
 from tests.commands.servicing import RegistryBench
 from tests.etcd.real import until
 from tests.servers.etcd_server import EtcdServer
@@ -40,16 +41,7 @@ class Driven:
 
     def left(self) -> set[int]:
         """The ids of the processes that are still there, but its own."""
-        found = set()
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                environ = Path(f"/proc/{name}/environ").read_bytes()
-                words = Path(f"/proc/{name}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if self._mark.encode() in environ or self.stop_timeout.encode() in words:
-                found.add(int(name))
-        return found - {self.process.pid}
+        return left_behind(self._mark, self.stop_timeout, self.process.pid)
 
     async def stop(self, number: signal.Signals) -> tuple[int, float]:
         """Send a signal; the exit code, and the seconds it took."""

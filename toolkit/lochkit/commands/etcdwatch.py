@@ -38,8 +38,8 @@ from .etcdwatch_settings import (
     policy_of,
     reconnects_of,
     selection_of,
-    stop_plan_of,
 )
+from .stop_options import stop_plan_of
 from .store import open_store
 
 __all__ = ["SUBCOMMAND", "EtcdLost", "Session", "run"]

@@ -10,6 +10,7 @@ from ..etcdwatch.policy import OnBusy, OnFailure
 from ..etcdwatch.text import Binary
 from ..io.process import signal_named
 from ..options import argument, flag, option, shared
+from .stop_options import stop_signal_option, stop_timeout_option
 
 __all__ = ["MAX_WAIT_FACTOR", "EtcdwatchOptions"]
 
@@ -187,22 +188,8 @@ class EtcdwatchOptions:
         section=COMMAND,
         help="Stop the command after so long; it has failed then, with code 124.",
     )
-    stop_signal: str = option(
-        "--stop-signal",
-        default="TERM",
-        metavar="SIGNAL",
-        check=signal_named,
-        section=COMMAND,
-        help="Asks the command, and all that it started, to stop.",
-    )
-    stop_timeout: float = option(
-        "--stop-timeout",
-        default=3.0,
-        minimum=0,
-        metavar="SECONDS",
-        section=COMMAND,
-        help="Time it has to stop, until it is killed.",
-    )
+    stop_signal: str = stop_signal_option(COMMAND)
+    stop_timeout: float = stop_timeout_option(COMMAND)
     busy_signal: str = option(
         "--busy-signal",
         default="HUP",

@@ -8,7 +8,7 @@ from ..etcd_options import EtcdOptions
 from ..etcdwatch.guards import Guards
 from ..etcdwatch.policy import RunPolicy
 from ..etcdwatch.selection import Selection
-from ..io.process import StopPlan, signal_named
+from ..io.process import signal_named
 from ..runtime.backoff import Backoff
 from .etcdwatch_options import MAX_WAIT_FACTOR, EtcdwatchOptions
 
@@ -19,7 +19,6 @@ __all__ = [
     "policy_of",
     "reconnects_of",
     "selection_of",
-    "stop_plan_of",
 ]
 
 
@@ -58,11 +57,6 @@ def policy_of(options: EtcdwatchOptions) -> RunPolicy:
         once=options.once,
         each_step=not options.stable,
     )
-
-
-def stop_plan_of(options: EtcdwatchOptions) -> StopPlan:
-    """How the command is stopped."""
-    return StopPlan(signal=signal_named(options.stop_signal), timeout=options.stop_timeout)
 
 
 def reconnects_of(options: EtcdwatchOptions) -> Backoff:

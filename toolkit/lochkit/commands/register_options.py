@@ -6,10 +6,10 @@ from typing import Final
 from ..discovery.check_spec import parse_check
 from ..discovery.child_plan import Restart
 from ..discovery.names import check_service
-from ..io.process import signal_named
 from ..options import argument, flag, option, words_and_command
 from .register_publish_options import PublishOptions
 from .register_record_options import asked
+from .stop_options import stop_signal_option, stop_timeout_option
 
 __all__ = ["RegisterCommandOptions"]
 
@@ -89,23 +89,8 @@ class RegisterCommandOptions(PublishOptions):
         help="How long the instance is marked as leaving before it is deregistered, and the command"
         " stopped.",
     )
-    stop_signal: str = option(
-        "--stop-signal",
-        default="TERM",
-        metavar="NAME",
-        check=signal_named,
-        section=COMMAND,
-        help="What asks it to stop.",
-    )
-    stop_timeout: float = option(
-        "--stop-timeout",
-        default=3.0,
-        minimum=0,
-        maximum=3600,
-        metavar="SECONDS",
-        section=COMMAND,
-        help="After this it is killed.",
-    )
+    stop_signal: str = stop_signal_option(COMMAND)
+    stop_timeout: float = stop_timeout_option(COMMAND, maximum=3600)
     words: tuple[str, ...] = argument(
         "NAME [-- CMD [ARG]...]",
         required=True,

@@ -34,15 +34,18 @@ from ..runtime.backoff import Backoff
 from ..runtime.supervisor import supervise
 from .register_credentials import first_credentials
 from .register_options import RegisterCommandOptions
-from .register_setup import checks_of, host_of, plan_of, registration_of, stop_plan_of
+from .register_setup import checks_of, host_of, plan_of, registration_of
 from .registry import layout_of
 from .service_secrets import write_credentials
+from .stop_options import stop_plan_of
 
 __all__ = ["Session"]
 
 log = logging.getLogger(__name__)
 
 _AGAIN: Final = Backoff(base=0.2, maximum=10.0)
+_SHORTEST_BEAT: Final = 0.02
+"""Seconds between two signs of life, whatever a service manager asks for."""
 
 
 class Session:
@@ -268,7 +271,7 @@ class Session:
         seconds = self._notifier.watchdog_seconds
         while seconds is not None:
             self._notifier.watchdog()
-            await trio.sleep(seconds / 2)
+            await trio.sleep(max(seconds / 2, _SHORTEST_BEAT))
 
 
 async def _run_command(charge: Charge, scope: trio.CancelScope) -> None:

@@ -10,11 +10,10 @@ from ..discovery.publishing import Publication
 from ..discovery.register_options import RegisterOptions
 from ..discovery.registrar import machine_name
 from ..discovery.traefik import Traefik
-from ..io.process import StopPlan, signal_named
 from ..runtime.backoff import Backoff
 from .register_options import RegisterCommandOptions
 
-__all__ = ["checks_of", "host_of", "plan_of", "registration_of", "stop_plan_of"]
+__all__ = ["checks_of", "host_of", "plan_of", "registration_of"]
 
 
 def host_of(options: RegisterCommandOptions, credentials: Credentials) -> Host:
@@ -90,11 +89,6 @@ def plan_of(options: RegisterCommandOptions) -> ChildPlan:
         start_timeout=options.start_timeout,
         watchdog=options.watchdog,
     )
-
-
-def stop_plan_of(options: RegisterCommandOptions) -> StopPlan:
-    """How the command is stopped."""
-    return StopPlan(signal=signal_named(options.stop_signal), timeout=options.stop_timeout)
 
 
 def checks_of(options: RegisterCommandOptions) -> tuple[CheckSpec, ...]:

@@ -22,6 +22,7 @@ from .registry import layout_of, open_registry
 from .services_news import Batch, News, View, document, environment
 from .services_watch_options import ServicesWatchOptions
 from .services_watch_run import CommandLauncher, CommandRunner, Job, Launcher
+from .stop_options import stop_plan_of
 
 __all__ = ["SUBCOMMAND", "Session", "run"]
 
@@ -76,7 +77,7 @@ class Session:
 
     async def _run_command(self, directory: Directory, events: Subscription) -> None:
         options = self._options
-        stop = options.stop_plan
+        stop = stop_plan_of(options)
         async with open_guardian(stop_signal=stop.signal, stop_timeout=stop.timeout) as guardian:
             self._launcher = CommandLauncher(options.command, stop=stop, guardian=guardian)
             await self.pipeline(directory, events, self._launcher)

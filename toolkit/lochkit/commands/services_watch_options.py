@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..discovery.events import Kind
-from ..io.process import StopPlan, signal_named
 from ..options import flag, option, words_and_command
 from ..runtime.backoff import Backoff
 from .services_options import InstancesOptions, check_name, name_argument
 from .services_watch_run import RunPolicy
+from .stop_options import stop_signal_option, stop_timeout_option
 
 __all__ = ["ServicesWatchOptions"]
 
@@ -79,23 +79,8 @@ class ServicesWatchOptions(InstancesOptions):
         section=COMMAND,
         help="When it fails it is run again, after waits that grow up to this.",
     )
-    stop_signal: str = option(
-        "--stop-signal",
-        default="TERM",
-        metavar="SIGNAL",
-        check=signal_named,
-        section=COMMAND,
-        help="Asks it, and all that it started, to stop.",
-    )
-    stop_timeout: float = option(
-        "--stop-timeout",
-        default=3.0,
-        minimum=0,
-        maximum=3600,
-        metavar="SECONDS",
-        section=COMMAND,
-        help="Time it has to stop, until it is killed.",
-    )
+    stop_signal: str = stop_signal_option(COMMAND)
+    stop_timeout: float = stop_timeout_option(COMMAND, maximum=3600)
     words: tuple[str, ...] = name_argument(
         "[NAME]... [-- CMD [ARG]...]",
         "The services, all without a name; and a command, run without a shell.",
@@ -141,8 +126,3 @@ class ServicesWatchOptions(InstancesOptions):
             once=self.once,
             retry=Backoff(base=min(1.0, longest), maximum=longest),
         )
-
-    @property
-    def stop_plan(self) -> StopPlan:
-        """How the command is stopped."""
-        return StopPlan(signal=signal_named(self.stop_signal), timeout=self.stop_timeout)

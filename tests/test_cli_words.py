@@ -1,5 +1,7 @@
 """Words among which options may stand, and the command after ``--``."""
 
+from importlib import import_module
+
 import pytest
 
 from lochkit import cli
@@ -63,3 +65,15 @@ def test_words_and_command(
     words: tuple[str, ...], names: tuple[str, ...], command: tuple[str, ...]
 ) -> None:
     assert words_and_command(words) == (names, command)
+
+
+@pytest.mark.parametrize("command", ["dhcp", "services"])
+def test_a_mode_that_is_none_is_told_with_those_there_are(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "statsu"]) == 2
+    told = capsys.readouterr().err
+    assert "there is no mode 'statsu'" in told
+    assert all(
+        name in told for name in import_module(f"lochkit.commands.{command}").SUBCOMMAND.modes
+    )

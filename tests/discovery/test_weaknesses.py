@@ -7,7 +7,6 @@ does better; here is the whole, on a real etcd, from outside.
 import json
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -32,9 +31,10 @@ from lochkit.discovery import (
     subscribe,
 )
 from lochkit.errors import ConfigError
-from lochkit.etcd.client import Client, open_client
+from lochkit.etcd.client import open_client
 from lochkit.etcd.config import Credentials
 from lochkit.etcd.prefix import KeyRange
+from tests.discovery.registry_bench import Bench
 from tests.etcd.real import client_of, config_of, until
 from tests.servers.binaries import Binaries
 from tests.servers.cut_proxy import CutProxy
@@ -45,27 +45,6 @@ LIMIT = 40
 PORTS = {"http": "8080"}
 PRIVATE = Host(name="a.internal", ports=PORTS, user="u", password="p")
 PUBLIC = Host(name="web.example.com", ports=PORTS, user="u", password="p", public=True)
-
-
-class Bench:
-    """A registry below a namespace of its own."""
-
-    def __init__(self, etcd: Client) -> None:
-        self.etcd = etcd
-        self.layout = Layout(namespace=f"/weak-{uuid4().hex}")
-
-    async def values(self, service: str = "web") -> list[dict[str, Any]]:
-        """The records of the instances."""
-        found = await self.etcd.kv.list(self.layout.service(service))
-        return [json.loads(kv.value) for kv in found.kvs]
-
-    async def infos(self) -> dict[str, Any] | None:
-        """What the instances have in common."""
-        kv = await self.etcd.kv.get(self.layout.infos_key("web"))
-        return None if kv is None else json.loads(kv.value)
-
-    async def put_infos(self, value: bytes) -> None:
-        await self.etcd.kv.put(self.layout.infos_key("web"), value)
 
 
 @pytest.fixture

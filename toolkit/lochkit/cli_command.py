@@ -94,6 +94,9 @@ class LazyCommand(click.Command):
             if given := next((word for word in words if word in modes), None):
                 hint = f"{exc.message} (a mode comes first: lochkit {info_name} {given} ...)"
                 raise click.UsageError(hint, exc.ctx) from exc
+            if modes and not trailing and words and not words[0].startswith("-"):
+                text = f"there is no mode {words[0]!r}: it is one of {', '.join(modes)}"
+                raise click.UsageError(text, exc.ctx) from exc
             raise
 
     def _mode(self, name: str, subcommand: Subcommand[Any]) -> "LazyCommand":

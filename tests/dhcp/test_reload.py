@@ -126,12 +126,14 @@ async def test_a_signal_that_is_meant_to_end_it_may(
         ("-1", "can not be the server"),
         ("0", "can not be the server"),
         ("1", "can not be the server"),
-        (os.getpid(), "can not be the server"),
+        ("own", "can not be the server"),
         (2**22 + 1, "does not run"),
         ("9" * 100, "does not run"),
     ],
 )
 async def test_nobody_else_is_signalled(tmp_path: Path, content: object, said: str) -> None:
+    if content == "own":  # a number in a test's name would differ from run to run
+        content = os.getpid()
     with pytest.raises(ReloadFailed, match=said):
         await SignalReloader(pid_file(tmp_path, content), SIGHUP).reload(GUESTS)
 

@@ -1,0 +1,1 @@
+"""What goes over our own TCP connections: the banner, the frames, the control messages. Pure."""

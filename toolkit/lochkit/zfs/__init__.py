@@ -1,0 +1,1 @@
+"""Snapshots, retention and replication of ZFS datasets, between hosts and within one."""

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lochkit.zfs.errors import BadName
 from lochkit.zfs.model import Bookmark, Dataset
 from lochkit.zfs.names import check_bookmark, check_tag

@@ -1,14 +1,14 @@
 """The names lochkit gives to its holds and bookmarks, which tell the replication they belong to.
 
-=================================  ===========================  ======================================
-what                               where                        name
-=================================  ===========================  ======================================
-hold while a step is under way     both snapshots of the step   ``lochkit:REPLICATION``
-hold on the newest received        snapshot of the target       ``lochkit:REPLICATION:last``
-cursor: newest that was confirmed  bookmark of the source       ``lochkit_REPLICATION_GUID`` (16 hex)
-=================================  ===========================  ======================================
+===============================  ========================  ====================================
+what                             where                     name
+===============================  ========================  ====================================
+hold while a step is under way   both snapshots of a step  ``lochkit:REPLICATION``
+hold on the newest received      snapshot of the target    ``lochkit:REPLICATION:last``
+cursor: newest it has confirmed  bookmark of the source    ``lochkit_REPLICATION_GUID``, 16 hex
+===============================  ========================  ====================================
 
-A replication's name has no colon, and a guid always 16 digits, so each name is read in one way only.
+A replication's name has no colon, and a guid always 16 digits: each name is read in one way only.
 """
 
 import re

@@ -169,6 +169,10 @@ class ZfsHost(Protocol):
         """Give ``dataset@old`` a new name."""
         ...
 
+    async def rename_dataset(self, dataset: str, name: str) -> None:
+        """Give a dataset, with all below it, a new name in its pool; never forced."""
+        ...
+
     async def abort_receive(self, dataset: str) -> None:
         """Forget an interrupted receive (``receive -A``)."""
         ...

@@ -12,9 +12,9 @@ __all__ = [
     "Guarantee",
     "HostAddress",
     "Job",
-    "Selection",
     "Policy",
     "Replication",
+    "Selection",
     "SnapshotPolicy",
     "StaleToken",
 ]
@@ -41,13 +41,14 @@ class SnapshotPolicy:
     """When snapshots are taken, and what they are called.
 
     Attributes:
-        schedule: when.
+        schedule: when; None: when told to only, and by others: the template says which snapshots
+            are this job's own.
         template: their names, which also says which snapshots are this job's own.
         skip_unwritten: none is taken of a dataset that nothing was written to.
     """
 
-    schedule: Schedule
     template: NameTemplate
+    schedule: Schedule | None = None
     skip_unwritten: bool = False
 
 

@@ -37,11 +37,11 @@ _MONTHS: Final = (
 _SHORT: Final = tuple(name[:3] for name in _MONTHS)
 _DIRECTIVES: Final = {
     "Y": r"(?P<Y>\d{4})",
-    "m": r"(?P<m>\d\d)",
-    "d": r"(?P<d>\d\d)",
-    "H": r"(?P<H>\d\d)",
-    "M": r"(?P<M>\d\d)",
-    "S": r"(?P<S>\d\d)",
+    "m": r"(?P<m>0[1-9]|1[0-2])",
+    "d": r"(?P<d>0[1-9]|1\d|2[0-8]|(?P<late>29|3[01]))",
+    "H": r"(?P<H>[01]\d|2[0-3])",
+    "M": r"(?P<M>[0-5]\d)",
+    "S": r"(?P<S>[0-5]\d)",
     "B": f"(?P<B>{'|'.join(_MONTHS)})",
     "b": f"(?P<b>{'|'.join(_SHORT)})",
 }
@@ -128,7 +128,14 @@ class NameTemplate:
 
     def owns(self, name: str) -> bool:
         """Whether a snapshot is this job's own, by its name."""
-        return self.parse(name) is not None
+        if not name.startswith(self.prefix):
+            return False
+        for template in (self.template, *self.also):
+            found = _pattern(template, self.prefix).fullmatch(name)
+            # Every month has a 28th: only names of later days need a calendar.
+            if found and (found["late"] is None or _instant(found, UTC) is not None):
+                return True
+        return False
 
 
 @lru_cache(maxsize=256)
@@ -219,7 +226,7 @@ def _pattern(template: str, prefix: str) -> re.Pattern[str]:
             words.append(_DIRECTIVES[text])
             words.append(f"(?P<{field}>)" if f"(?P<{field}>)" not in words else "")
         elif field == "epoch":
-            words.append(r"(?P<epoch>0|[1-9]\d{0,11})")
+            words.append(r"(?P<epoch>0|[1-9]\d{0,10})(?P<late>(?!))?")
         else:
             words.append(re.escape(prefix if field == "prefix" else text))
     return re.compile("".join(words) + _SUFFIX, re.ASCII)

@@ -2,11 +2,13 @@
 
 import enum
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .model import Bookmark, Snapshot
 
 __all__ = [
+    "MADE_AT",
+    "SOURCE_GUID",
     "Conflict",
     "ConflictReason",
     "Full",
@@ -17,6 +19,12 @@ __all__ = [
     "UpToDate",
     "Verdict",
 ]
+
+SOURCE_GUID: Final = "lochkit:source"
+"""Property of a target: the guid, in decimal, of the dataset that was sent to it in full."""
+
+MADE_AT: Final = "creation"
+"""Property of a source: when the dataset itself was made, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +75,44 @@ class ResumeToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full:
-    """The target has nothing of this dataset: the first step is a full stream."""
+    """The target has nothing of this dataset: the first step is a full stream.
+
+    Attributes:
+        steps: in the order they are sent.
+        raw: they are sent raw (``-w``).
+        rollback: the target is there, without snapshots, and the first step replaces what is in it
+            (``receive -F``): nothing, in a placeholder; otherwise only where the policy allows
+            rollback.
+        abort_receive: an interrupted receive of the target, which can not go on, is to be forgotten
+            first (``receive -A``).
+    """
 
     steps: tuple[Step, ...]
+    raw: bool = False
+    rollback: bool = False
+    abort_receive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incremental:
-    """The target lacks the newer snapshots only."""
+    """The target lacks the newer snapshots only.
+
+    Attributes:
+        steps: in the order they are sent.
+        raw: they are sent raw (``-w``).
+        rollback: the first step takes the target back to its base (``receive -F``).
+        would_lose: snapshots of the target that this destroys, oldest first.
+        written: bytes written to the target since its newest snapshot, which this discards; None:
+            not known.
+        abort_receive: as in `Full`.
+    """
 
     steps: tuple[Step, ...]
+    raw: bool = False
+    rollback: bool = False
+    would_lose: tuple[Snapshot, ...] = ()
+    written: int | None = 0
+    abort_receive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,24 +123,33 @@ class Resume:
         token: of the target, and not stale.
         to: the snapshot that the target then has.
         steps: what follows.
+        raw: what follows is sent raw (``-w``).
+        rollback: the stream that goes on takes the target back to its base (``receive -F``).
+        written: as in `Incremental`.
     """
 
     token: ResumeToken
     to: Snapshot
     steps: tuple[Step, ...] = ()
+    raw: bool = False
+    rollback: bool = False
+    written: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpToDate:
-    """The target has the newest snapshot that is to be replicated.
+    """The target has the newest snapshot that is to be replicated, or there is none.
 
     Attributes:
-        newest: that snapshot; None: the source has none that is to be replicated.
+        newest: the newest they have in common, as the source has it; None: the source has no
+            snapshot that is to be replicated, and the target has none either.
         renamed_to: how the target calls it, if otherwise.
+        abort_receive: as in `Full`.
     """
 
-    newest: Snapshot | None = None
+    newest: Snapshot | Bookmark | None = None
     renamed_to: str | None = None
+    abort_receive: bool = False
 
 
 class ConflictReason(enum.Enum):
@@ -112,14 +157,18 @@ class ConflictReason(enum.Enum):
 
     NO_COMMON = "no-common"  # both have snapshots, and none in common
     DIVERGED = "diverged"  # the target has snapshots newer than the newest common one
-    RECEIVER_NEWER = "receiver-newer"  # the target has snapshots of the source's future
+    RECEIVER_NEWER = "receiver-newer"  # as DIVERGED, and the source has nothing newer to send
     MODIFIED = "modified"  # the target was written to since its newest snapshot
-    TARGET_NOT_EMPTY = "target-not-empty"  # the target has no snapshots, and holds data
+    TARGET_NOT_EMPTY = "target-not-empty"  # the target has no snapshots, and may hold data
     RECREATED = "recreated"  # the source was made anew under the old name
-    STALE_TOKEN = "stale-token"  # the source no longer has what an interrupted receive wants
-    ENCRYPTION = "encryption"  # raw onto not raw, or the other way round
-    NO_SOURCE = "no-source"  # the source has no snapshot to send
+    RENAMED = "renamed"  # the copy of the source is at the target, under another name
+    STALE_TOKEN = "stale-token"  # an interrupted receive can not go on
+    ENCRYPTION = "encryption"  # a key that is not loaded; raw onto not raw, or the other way round
+    NO_SOURCE = "no-source"  # the source has no snapshots, and the target has
     KIND = "kind"  # a filesystem here, a volume there
+    NAME_TAKEN = "name-taken"  # another snapshot of the target has the name of one to be sent
+    PARENT = "parent"  # the dataset above it is in conflict, and is not at the target yet
+    BAD_NAME = "bad-name"  # nothing at the target can have the name this would get
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +178,13 @@ class Conflict:
     Attributes:
         reason: why.
         message: the same for a person, in a sentence or two: what was found, and what to do.
-        source: the snapshots of the source that were looked at, oldest first.
+        source: the snapshots of the source that were looked at, oldest first, and with them the
+            bookmarks whose snapshots are gone.
         target: the snapshots of the target, oldest first.
         common: the newest they have in common, as the source has it.
         would_lose: snapshots of the target that a rollback to `common` would destroy.
+        held: those of them that ZFS will not destroy: they have holds, or clones.
+        elsewhere: the dataset that is the copy, for RENAMED.
     """
 
     reason: ConflictReason
@@ -141,6 +193,8 @@ class Conflict:
     target: tuple[Snapshot, ...] = ()
     common: Snapshot | Bookmark | None = None
     would_lose: tuple[Snapshot, ...] = ()
+    held: tuple[Snapshot, ...] = ()
+    elsewhere: str | None = None
 
 
 Verdict: TypeAlias = Full | Incremental | Resume | UpToDate | Conflict

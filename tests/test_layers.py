@@ -91,6 +91,7 @@ EFFECTFUL = (
     "lochkit.dhcp.reload",
     "lochkit.dhcp.reporter",
     "lochkit.dhcp.systemd",
+    "lochkit.zfs.policy_files",
 )
 
 # Lower layers know nothing of upper ones: what each may import of lochkit besides itself.

@@ -169,3 +169,7 @@ class Policy:
 
     jobs: tuple[Job, ...]
     hosts: Mapping[str, HostAddress] = field(default_factory=dict)
+
+    def of_host(self, host: str) -> tuple[Job, ...]:
+        """The jobs about that host's datasets, and those that name no host."""
+        return tuple(job for job in self.jobs if job.host in (None, host))

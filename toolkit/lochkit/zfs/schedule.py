@@ -117,7 +117,9 @@ def _simulate(cron: str, start: datetime, *, reverse: bool) -> CronSim:
     try:
         return CronSim(fields, start, reverse=reverse)
     except CronSimError as exc:
-        raise BadPolicy(f"schedule {cron!r}: {str(exc).lower()}") from exc
+        what = str(exc).removeprefix("Bad ")
+        never = ", or a day that those months do not have" if what == "day-of-month" else ""
+        raise BadPolicy(f"schedule {cron!r}: the {what} is not understood{never}") from exc
 
 
 def _ticks(simulation: CronSim) -> Iterator[int]:

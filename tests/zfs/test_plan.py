@@ -1,5 +1,7 @@
 """One dataset and its copy: which verdict, and which streams."""
 
+from typing import Any
+
 import pytest
 
 from lochkit.zfs.errors import BadPolicy
@@ -47,7 +49,7 @@ def conflict(verdict: Verdict, reason: ConflictReason) -> Conflict:
     ],
 )
 def test_a_target_that_is_not_there_gets_a_full_stream(
-    source: str, wishes: dict[str, object], expected: str
+    source: str, wishes: dict[str, Any], expected: str
 ) -> None:
     verdict = plan(source, None, **wishes)
     assert isinstance(verdict, Full)
@@ -85,7 +87,7 @@ def test_a_target_that_is_not_there_gets_a_full_stream(
     ],
 )  # fmt: skip
 def test_the_target_gets_what_it_lacks(
-    source: str, target: str, wishes: dict[str, object], expected: str
+    source: str, target: str, wishes: dict[str, Any], expected: str
 ) -> None:
     verdict = plan(source, target, **wishes)
     assert isinstance(verdict, Incremental)
@@ -112,7 +114,7 @@ def test_a_run_names_what_it_carries() -> None:
     ],
 )
 def test_there_is_nothing_to_send(
-    source: str, target: str, wishes: dict[str, object], newest: str, renamed: str | None
+    source: str, target: str, wishes: dict[str, Any], newest: str, renamed: str | None
 ) -> None:
     verdict = plan(source, target, **wishes)
     assert isinstance(verdict, UpToDate)
@@ -123,7 +125,7 @@ def test_there_is_nothing_to_send(
 @pytest.mark.parametrize(
     ("source", "wishes"), [("", {}), ("#a,1", {}), ("@a,1", {"snapshots": "b"})]
 )
-def test_without_a_snapshot_there_is_nothing_to_do(source: str, wishes: dict[str, object]) -> None:
+def test_without_a_snapshot_there_is_nothing_to_do(source: str, wishes: dict[str, Any]) -> None:
     assert plan(source, None, **wishes) == UpToDate()
 
 
@@ -157,8 +159,10 @@ def test_snapshots_that_only_the_target_has_stop_it() -> None:
 
 
 def test_a_target_that_is_ahead_is_left_alone_even_if_rollback_is_allowed() -> None:
-    for wishes in ({}, {"rollback": True}):
-        found = conflict(plan("@a,1", "@a,1 @m,8", **wishes), ConflictReason.RECEIVER_NEWER)
+    for rollback in (False, True):
+        found = conflict(
+            plan("@a,1", "@a,1 @m,8", rollback=rollback), ConflictReason.RECEIVER_NEWER
+        )
         assert "nothing newer to send" in found.message
         assert [one.name for one in found.would_lose] == ["m"]
 

@@ -91,6 +91,16 @@ EFFECTFUL = (
     "lochkit.dhcp.reload",
     "lochkit.dhcp.reporter",
     "lochkit.dhcp.systemd",
+    "lochkit.zfs.agent_board",
+    "lochkit.zfs.agent_chore",
+    "lochkit.zfs.agent_notes",
+    "lochkit.zfs.agent_site",
+    "lochkit.zfs.ledger",
+    "lochkit.zfs.locks",
+    "lochkit.zfs.order_client",
+    "lochkit.zfs.order_desk",
+    "lochkit.zfs.order_server",
+    "lochkit.zfs.order_work",
     "lochkit.zfs.policy_files",
 )
 

@@ -2,7 +2,7 @@
 
 import subprocess
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -145,7 +145,7 @@ def test_large_files_take_seconds_at_most(change: str) -> None:
         after, changed = hosts(range(size, 2 * size)), 4 * size
     else:
         after, changed = hosts(range(0, size, 2)), 2 * size
-    began = perf_counter()
+    began = process_time()
     lines = list(unified_diff(before, after, LABELS))
-    assert perf_counter() - began < 10
+    assert process_time() - began < 10
     assert sum(line.kind is Kind.REMOVED for line in lines) == changed

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -88,21 +88,21 @@ def test_nothing_new_changes_nothing(make: Make) -> None:
 
 @each_backend
 def test_speed(make: Make) -> None:
-    """The bounds are some five times what is measured, for machines with much else to do."""
+    """The bounds are some five times what is measured; of the processor, as others use it too."""
     backend, update = make(), many_hosts(110_000)
-    began = perf_counter()
+    began = process_time()
     backend.update(update)
     backend.documents()
-    assert perf_counter() - began < 2
+    assert process_time() - began < 2
     assert backend.hosts == 110_000
     took = []
     for key in list(update.guests)[:200]:
         host = update.guests[key]
         assert host is not None
         change = Update(guests={key: host._replace(mac="02:ff" + host.mac[5:])})
-        began = perf_counter()
+        began = process_time()
         backend.update(change)
         backend.documents()
         backend.take_files()
-        took.append(perf_counter() - began)
+        took.append(process_time() - began)
     assert median(took) < 0.002

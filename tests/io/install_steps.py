@@ -117,13 +117,14 @@ def in_child(act: Callable[[], None]) -> int:
 def random_kills(directory: Path, rounds: int) -> None:
     """Kill an endless installer again and again, and look at what it leaves."""
     dice, seen, busy = random.Random(20261121), set(), 0
+    parent = os.getpid()
     with store_in(directory) as store:
         install(store, "first")
     for number in range(rounds):
         by_hand = number % 5 == 4
         if by_hand:  # somebody has put files in the place of our links
             replace_by_hand(directory, f"hand-{number}")
-        pid = in_child(lambda number=number: endless(directory, number))  # type: ignore[misc]
+        pid = in_child(lambda number=number: endless(directory, number, parent))  # type: ignore[misc]
         end = time.monotonic() + dice.uniform(0.0, 0.03)
         while time.monotonic() < end:
             read_current(directory)
@@ -145,10 +146,13 @@ def random_kills(directory: Path, rounds: int) -> None:
     assert len(seen) > rounds / 20
 
 
-def endless(directory: Path, number: int) -> None:
+def endless(directory: Path, number: int, parent: int) -> None:
+    """Install again and again, until killed by the parent, or it is gone."""
     with store_in(directory) as store:
         for again in count():
             install(store, f"round-{number}-{again}")
+            if os.getppid() != parent:
+                return
 
 
 def replace_by_hand(directory: Path, label: str) -> None:

@@ -63,6 +63,14 @@ class Dhcp:
         await until(seconds, lambda: self.files() == files)
         assert self.files() == files, self.errors
 
+    async def tells(self, seconds: float = 20.0) -> None:
+        """Wait until the status is of this process, not of one before it, and it is in step."""
+        await until(
+            seconds,
+            lambda: self.status().pid == self.process.pid and bool(self.status().in_step),
+        )
+        assert self.status().pid == self.process.pid, self.errors
+
     async def ends(self, seconds: float = 10.0) -> int:
         """Wait for its end and return its exit code."""
         with trio.fail_after(seconds):

@@ -162,12 +162,9 @@ def renamed(source: Dataset, target: Dataset | None, name: str, elsewhere: Datas
     return _with_elsewhere(conflict, elsewhere)
 
 
-def below_conflict(source: Dataset, name: str, above: str) -> Conflict:
-    """The dataset above is in conflict, and not at the target."""
-    message = (
-        f"{source.name} waits for the dataset above it: {above} is in conflict and not there, so"
-        f" {name} has no place yet"
-    )
+def below_conflict(source: Dataset, name: str, above: str, why: str) -> Conflict:
+    """The dataset above can not come to the target yet."""
+    message = f"{source.name} waits for the one above it: {name} has no place before {above}: {why}"
     return _conflict(ConflictReason.PARENT, message, source, None)
 
 

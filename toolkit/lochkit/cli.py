@@ -58,6 +58,7 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
     "register": Entry(
         "lochkit.commands.register", "Register a service for as long as it is up and well."
     ),
+    "pki": Entry("lochkit.commands.pki", "Make certificates with which hosts know each other."),
     "services": Entry("lochkit.commands.services", "Find services, and look after their registry."),
 }
 

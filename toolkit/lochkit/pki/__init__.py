@@ -1,0 +1,1 @@
+"""A small authority of one's own: certificates for hosts that know each other."""

@@ -98,6 +98,11 @@ EFFECTFUL = (
     "lochkit.zfs.agent_chore",
     "lochkit.zfs.agent_notes",
     "lochkit.zfs.agent_site",
+    "lochkit.zfs.host",
+    "lochkit.zfs.host_destroy",
+    "lochkit.zfs.host_inventory",
+    "lochkit.zfs.host_program",
+    "lochkit.zfs.host_streams",
     "lochkit.zfs.ledger",
     "lochkit.zfs.locks",
     "lochkit.zfs.order_client",
@@ -105,6 +110,7 @@ EFFECTFUL = (
     "lochkit.zfs.order_server",
     "lochkit.zfs.order_work",
     "lochkit.zfs.policy_files",
+    "lochkit.zfs.processes",
 )
 
 # Lower layers know nothing of upper ones: what each may import of lochkit besides itself.

@@ -4,6 +4,7 @@ Each function makes one kind of `Conflict`. Nothing is sent, and nothing destroy
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from .model import Bookmark, Dataset, Snapshot
 from .plan_common import Meeting, orphaned_bookmarks
@@ -149,7 +150,8 @@ def names_taken(
         f"{target.name} has {some(taken)}, and {source.name} is to send other snapshots of the same"
         " name. Rename those of the target"
     )
-    return _conflict(ConflictReason.NAME_TAKEN, message, source, target, meeting)
+    conflict = _conflict(ConflictReason.NAME_TAKEN, message, source, target, meeting)
+    return replace(conflict, taken=tuple(taken))
 
 
 def renamed(source: Dataset, target: Dataset | None, name: str, elsewhere: Dataset) -> Conflict:
@@ -159,7 +161,7 @@ def renamed(source: Dataset, target: Dataset | None, name: str, elsewhere: Datas
         f" was renamed, or the job changed. Rename {elsewhere.name} to {name} to go on with it"
     )
     conflict = _conflict(ConflictReason.RENAMED, message, source, target or elsewhere)
-    return _with_elsewhere(conflict, elsewhere)
+    return replace(conflict, elsewhere=elsewhere.name)
 
 
 def below_conflict(source: Dataset, name: str, above: str, why: str) -> Conflict:
@@ -218,14 +220,4 @@ def _conflict(
         common=meeting.common if meeting is not None else None,
         would_lose=would_lose,
         held=held,
-    )
-
-
-def _with_elsewhere(conflict: Conflict, elsewhere: Dataset) -> Conflict:
-    return Conflict(
-        reason=conflict.reason,
-        message=conflict.message,
-        source=conflict.source,
-        target=conflict.target,
-        elsewhere=elsewhere.name,
     )

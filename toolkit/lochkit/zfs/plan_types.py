@@ -184,6 +184,7 @@ class Conflict:
         common: the newest they have in common, as the source has it.
         would_lose: snapshots of the target that a rollback to `common` would destroy.
         held: those of them that ZFS will not destroy: they have holds, or clones.
+        taken: snapshots of the target that have the names of others to be sent, for NAME_TAKEN.
         elsewhere: the dataset that is the copy, for RENAMED.
     """
 
@@ -194,6 +195,7 @@ class Conflict:
     common: Snapshot | Bookmark | None = None
     would_lose: tuple[Snapshot, ...] = ()
     held: tuple[Snapshot, ...] = ()
+    taken: tuple[Snapshot, ...] = ()
     elsewhere: str | None = None
 
 

@@ -36,7 +36,7 @@ _MONTHS: Final = (
 )
 _SHORT: Final = tuple(name[:3] for name in _MONTHS)
 _DIRECTIVES: Final = {
-    "Y": r"(?P<Y>\d{4})",
+    "Y": r"(?P<Y>19[7-9]\d|[2-9]\d{3})",
     "m": r"(?P<m>0[1-9]|1[0-2])",
     "d": r"(?P<d>0[1-9]|1\d|2[0-8]|(?P<late>29|3[01]))",
     "H": r"(?P<H>[01]\d|2[0-3])",
@@ -50,6 +50,7 @@ _DIRECTIVE: Final = re.compile(r"%(.)|([^%]+)|%$", re.DOTALL)
 _CLOCKS: Final = frozenset(("utc", "time"))
 _INSTANTS: Final = frozenset(("utc", "time", "epoch"))
 _SUFFIX: Final = r"(?:\.(?:0[2-9]|[1-9]\d))?"
+_LONGEST: Final = 120  # bytes of a name; the dataset needs room in the 255 that ZFS has for both
 _FIRST_SUFFIX: Final = 2
 _LAST_SUFFIX: Final = 99
 
@@ -91,9 +92,14 @@ class NameTemplate:
             pieces = _pieces(template)
             _check_instant(template, pieces)
             try:
-                check_snapshot_name(_written(pieces, self.prefix, 0, UTC))
+                name = check_snapshot_name(_written(pieces, self.prefix, 0, UTC))
             except BadName as exc:
                 raise BadPolicy(f"template {template!r}: {exc}") from None
+            if len(name) > _LONGEST:
+                raise BadPolicy(
+                    f"prefix {self.prefix!r} and template {template!r} give names of {len(name)} "
+                    f"bytes: the limit is {_LONGEST}, and 255 with the dataset's name"
+                )
 
     def name(self, at: int, *, taken: Container[str] = ()) -> str:
         """The name of a snapshot of the instant `at`, seconds since 1970.

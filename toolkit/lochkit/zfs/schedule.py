@@ -15,7 +15,7 @@ Source: crontab(5) and cron(8) of Debian; the fields and the calendar are the li
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from cronsim import CronSim, CronSimError
@@ -72,8 +72,9 @@ class Schedule:
             now: the time.
         """
         tick = self._at_or_before(now)
-        # cronsim may miss an hour before a shift of clocks by half an hour (Lord Howe Island) in
-        # one direction, and not in the other: hence both.
+        # Looking back, cronsim misses a fixed time that the clock showed before, in the hour that
+        # comes again; and some before a shift by half an hour (Lord Howe Island), in one direction
+        # only. So both directions are asked.
         while tick is not None and (later := self._after(tick)) <= now:
             tick = later
         return None if tick is None or (last is not None and tick <= last) else tick
@@ -87,8 +88,7 @@ class Schedule:
 
     def _at_or_before(self, now: int) -> int | None:
         start = datetime.fromtimestamp(now + 1, zone_of(self.zone))
-        ticks = _ticks(_simulate(self.cron, _end_of_repeat(start), reverse=True))
-        return next((tick for tick in ticks if tick <= now), None)
+        return next(_ticks(_simulate(self.cron, start, reverse=True)), None)
 
     def _after(self, after: int) -> int:
         start = datetime.fromtimestamp(after, zone_of(self.zone))
@@ -124,16 +124,3 @@ def _simulate(cron: str, start: datetime, *, reverse: bool) -> CronSim:
 
 def _ticks(simulation: CronSim) -> Iterator[int]:
     return (int(tick.timestamp()) for tick in simulation)
-
-
-def _end_of_repeat(start: datetime) -> datetime:
-    """Where to look backwards from: past what the clock of `start` showed once before already.
-
-    cronsim looks for fixed times by what the clock shows, and would miss one that came when the
-    clock showed this time first.
-    """
-    if not start.fold:
-        return start
-    first = start.replace(fold=0)
-    repeated = (first.utcoffset() or timedelta()) - (start.utcoffset() or timedelta())
-    return (start.astimezone(UTC) + repeated).astimezone(start.tzinfo)

@@ -35,7 +35,8 @@ class Accepted:
 
     Attributes:
         spec: how it is to be received.
-        placeholders: to be there before; outermost first.
+        placeholders: to be there before; outermost first. Those outside of what the client may
+            write are not made: they are there, or nothing is received.
         release: snapshots of the target, by name, whose hold of this replication is in the way.
         before: the target as it was judged; None: it is not there.
     """
@@ -147,12 +148,8 @@ def _replaces_placeholder(case: _Case) -> bool:
 
 def _of_placeholders(case: _Case) -> tuple[Failure, str] | None:
     above = parents(case.offer.dataset)[1:]  # the pool is never made
-    named = case.offer.placeholders
-    if named != above[len(above) - len(named) :]:
-        return Failure.BAD_REQUEST, "the placeholders are not the datasets right above it"
-    for one in named:
-        if not case.permit.may_write(one):
-            return Failure.DENIED, f"{case.permit.client} may not make {one}"
+    if tuple(one for one in above if one in case.offer.placeholders) != case.offer.placeholders:
+        return Failure.BAD_REQUEST, "the placeholders are not datasets above it, outermost first"
     return None
 
 

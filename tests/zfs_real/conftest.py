@@ -19,9 +19,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = []
     for item in items:
         if HERE in item.path.parents:
-            if config.pluginmanager.hasplugin("xdist"):
-                # All tests of real pools in one process: they share two pools and two cores.
-                item.add_marker(pytest.mark.xdist_group("zfs"))
+            # All tests of real pools in one process: they share one daemon, and two of the pools.
+            item.add_marker(pytest.mark.xdist_group("zfs"))
             if not _can_run(item):
                 left_out.append(item)
     if left_out:

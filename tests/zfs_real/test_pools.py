@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ..servers.etcd_server import EtcdServer
 from ..servers.zfs_commands import ZFS_FUSE, ZfsFailed, flavour, openzfs_version, send, zfs, zpool
 from ..servers.zfs_pools import Pool, Pools, bookmarks, digest, guids, noise
+
+pytestmark = pytest.mark.both_openzfs
 
 
 def test_a_pool_is_made_used_and_destroyed(pools: Pools) -> None:
@@ -81,3 +84,8 @@ def test_a_bookmark_outlives_its_snapshot(pool: Pool) -> None:
 @pytest.mark.needs_openzfs("2.2")
 def test_a_version_can_be_asked_for() -> None:
     assert (openzfs_version() or (0, 0)) >= (2, 2)
+
+
+async def test_an_etcd_serves_where_the_pools_are(one_etcd: EtcdServer) -> None:
+    await one_etcd.ctl("put", "/zfs/pools", "1")
+    assert await one_etcd.dump("/zfs/pools") == {b"/zfs/pools": b"1"}

@@ -60,6 +60,9 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
     ),
     "pki": Entry("lochkit.commands.pki", "Make certificates with which hosts know each other."),
     "services": Entry("lochkit.commands.services", "Find services, and look after their registry."),
+    "zfs-agent": Entry(
+        "lochkit.commands.zfs_agent", "Own a host's ZFS datasets: snapshots, retention, replication."
+    ),
 }
 
 SHARED_TABLES: Final[Mapping[str, type[Any]]] = {"log": logs.LogOptions, "etcd": EtcdOptions}

@@ -104,16 +104,12 @@ class StatusFile:
         return "status"
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Write until cancelled, and then once more."""
+        """Write until cancelled."""
         task_status.started()
-        try:
-            while True:
-                await self.write()
-                await trio.sleep(_SHORTEST)
-                await self._board.changed()
-        finally:
-            with trio.move_on_after(_SHORTEST, shield=True):
-                await self.write()
+        while True:
+            await self.write()
+            await trio.sleep(_SHORTEST)
+            await self._board.changed()
 
     async def write(self) -> None:
         """Write the file now; that it can not be written is logged, and keeps nobody from work."""

@@ -79,6 +79,11 @@ class Pace:
         self._poked = False
         self._tick = self._due(now)
 
+    @property
+    def due_tick(self) -> int | None:
+        """The tick that it was begun for; None: for another reason."""
+        return self._tick
+
     def succeeded(self, now: float) -> None:
         """It is done."""
         if self._tick is not None:
@@ -102,5 +107,4 @@ class Pace:
             return None
         # A tick that was done in what is now the future: the clock has been set back.
         handled = self.handled if self.handled is None or self.handled <= now else None
-        tick = self._schedule.due(handled, int(now))
-        return tick
+        return self._schedule.due(handled, int(now))

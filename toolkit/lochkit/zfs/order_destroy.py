@@ -8,10 +8,10 @@ for telling that it was wrong.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .agent_prune import newest_cursors
 from .errors import Failure
 from .model import Dataset, Snapshot
 from .orders import Order, OrderResult, OrderStatus, SnapshotRef
-from .tags import cursors, parse_cursor
 
 __all__ = ["DestroyPlan", "Skipped", "by_dataset", "destroy_result", "judge_destroy"]
 
@@ -70,7 +70,8 @@ def judge_destroy(
         dataset: as it is now; None: it is not there.
     """
     there = {one.guid: one for one in dataset.snapshots} if dataset is not None else {}
-    needed = _cursors(dataset) if dataset is not None else {}
+    marks = newest_cursors(dataset) if dataset is not None else {}
+    needed = {mark.guid: replication for replication, mark in marks.items()}
     destroy: list[tuple[SnapshotRef, Snapshot]] = []
     gone: list[SnapshotRef] = []
     skipped: list[Skipped] = []
@@ -140,15 +141,3 @@ def _why_not(
         message = f"{name} is the newest that {needed[ref.guid]} has in common with its destination"
         return Skipped(ref=ref, reason="cursor", message=message, failure=Failure.HELD)
     return None
-
-
-def _cursors(dataset: Dataset) -> Mapping[int, str]:
-    """The replication by the guid of the snapshot that its newest cursor remembers."""
-    found = {
-        one.replication for one in map(parse_cursor, (m.name for m in dataset.bookmarks)) if one
-    }
-    return {
-        max(cursors(dataset, replication), key=lambda one: one.createtxg).guid: replication
-        for replication in found
-        if cursors(dataset, replication)
-    }

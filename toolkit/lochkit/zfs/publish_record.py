@@ -26,7 +26,6 @@ class AgentRecord:
         orders_port: for orders; 0: it takes none.
         streams_port: for streams; 0: it takes none.
         certificate: the name in its certificate; None: it speaks plaintext.
-        version: of lochkit.
         zfs: what the ZFS of the host can do.
         instance: another one for every process.
         started: seconds since 1970.
@@ -37,7 +36,6 @@ class AgentRecord:
     orders_port: int = 7711
     streams_port: int = 7722
     certificate: str | None = None
-    version: str = ""
     zfs: Capabilities = field(default_factory=Capabilities)
     instance: str = ""
     started: float = 0.0
@@ -61,7 +59,6 @@ def record_document(record: AgentRecord) -> dict[str, object]:
         "OrdersPort": record.orders_port,
         "StreamsPort": record.streams_port,
         "Certificate": record.certificate,
-        "Version": record.version,
         "Zfs": dataclasses.asdict(record.zfs),
         "Instance": record.instance,
         "Started": record.started,
@@ -86,7 +83,6 @@ def read_record(document: Mapping[str, object]) -> AgentRecord:
         orders_port=fields.number("OrdersPort", most=65535),
         streams_port=fields.number("StreamsPort", most=65535),
         certificate=fields.text("Certificate", longest=255) or None,
-        version=fields.text("Version", longest=255),
         zfs=Capabilities(
             version=zfs.text("version", "zfs", longest=255),
             **{name: zfs.flag(name) for name in known},

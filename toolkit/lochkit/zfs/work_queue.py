@@ -5,6 +5,9 @@ same datasets, and not there either if they do each other no harm (`_HARMFUL`). 
 wait, rank and the time they have waited count: who has waited for `aging` seconds is one rank
 better. Who is best and has to wait for a dataset keeps it free from all who come after, so that a
 piece of work that needs many datasets gets them in the end.
+
+A receive waits for those at work only. It is a part of somebody's send, here or on another host: if
+it waited for one who waits for that send, neither would ever be done.
 """
 
 import enum
@@ -20,10 +23,11 @@ class Work(enum.Enum):
 
     TAKE = "take"
     SEND = "send"
+    RECEIVE = "receive"
     DESTROY = "destroy"
 
 
-_RANKS: Final = {Work.TAKE: 0, Work.SEND: 1, Work.DESTROY: 2}
+_RANKS: Final = {Work.TAKE: 0, Work.SEND: 1, Work.RECEIVE: 1, Work.DESTROY: 2}
 
 # A snapshot may be taken while others are sent or destroyed: ZFS keeps them apart. Destroying may
 # take a snapshot between the two that a stream goes from and to, which no hold keeps.
@@ -33,6 +37,9 @@ _HARMFUL: Final = frozenset(
         (Work.SEND, Work.SEND),
         (Work.SEND, Work.DESTROY),
         (Work.DESTROY, Work.SEND),
+        (Work.RECEIVE, Work.RECEIVE),
+        (Work.RECEIVE, Work.DESTROY),
+        (Work.DESTROY, Work.RECEIVE),
         (Work.DESTROY, Work.DESTROY),
     )
 )
@@ -127,7 +134,8 @@ class WorkQueue:
             busy = sum(one.work is ticket.work for one in self._working)
             if busy >= self._places[ticket.work]:
                 continue  # those of its own kind will end; it holds up nobody else meanwhile
-            if any(ticket.hinders(other) for other in (*self._working, *kept_free)):
+            before = () if ticket.work is Work.RECEIVE else kept_free
+            if any(ticket.hinders(other) for other in (*self._working, *before)):
                 kept_free.append(ticket)
                 continue
             self._waiting.remove(ticket)

@@ -146,12 +146,12 @@ def _write(register: IO[str], text: str) -> None:
 
 
 def _identity(pid: int) -> str:
-    """Return a process's id, name and start time, which no later process has all of; or nothing."""
+    """Return a process's id and start time, which no later process has both of; or nothing."""
     try:
-        before, _, after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    return f"{pid} {before.partition('(')[2]} {after.split()[19]}"
+    return f"{pid} {after.split()[19]}"
 
 
 def _sweep() -> None:

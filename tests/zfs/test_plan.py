@@ -221,6 +221,8 @@ def test_a_placeholder_is_replaced_and_other_datasets_are_not() -> None:
     assert verdict == Full(steps=verdict.steps, rollback=True)  # type: ignore[union-attr]
     found = conflict(plan("@a,1", copy("", used=999)), ConflictReason.TARGET_NOT_EMPTY)
     assert "uses 999 bytes" in found.message
+    used = copy("", placeholder=True, written=10**7)
+    conflict(plan("@a,1", used), ConflictReason.TARGET_NOT_EMPTY)
     allowed = plan("@a,1", copy(""), rollback=True)
     assert isinstance(allowed, Full)
     assert allowed.rollback

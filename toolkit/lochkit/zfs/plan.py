@@ -18,6 +18,7 @@ from .plan_encryption import encryption_fault, sends_raw
 from .plan_steps import full_steps, incremental_steps
 from .plan_token import judge_token
 from .plan_types import (
+    PLACEHOLDER_BYTES,
     Conflict,
     Full,
     Incremental,
@@ -183,7 +184,8 @@ def _full(case: _Case, target: Dataset | None, *, interrupted: bool) -> Verdict:
         return fault
     if target is None or beginning:
         return Full(steps=steps, raw=case.raw, abort_receive=abort)
-    if not (target.placeholder or replication.rollback):
+    unused = target.placeholder and (target.written or 0) <= PLACEHOLDER_BYTES
+    if not (unused or replication.rollback):
         return conflicts.not_empty(case.source, target)
     return Full(steps=steps, raw=case.raw, rollback=True, abort_receive=abort)
 

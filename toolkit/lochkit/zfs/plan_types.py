@@ -8,6 +8,7 @@ from .model import Bookmark, Snapshot
 
 __all__ = [
     "MADE_AT",
+    "PLACEHOLDER_BYTES",
     "SOURCE_GUID",
     "Conflict",
     "ConflictReason",
@@ -22,6 +23,9 @@ __all__ = [
 
 SOURCE_GUID: Final = "lochkit:source"
 """Property of a target: the guid, in decimal, of the dataset that was sent to it in full."""
+
+PLACEHOLDER_BYTES: Final = 1024 * 1024
+"""A placeholder that was written more than this to has been put to use, and is none any more."""
 
 MADE_AT: Final = "creation"
 """Property of a source: when the dataset itself was made, in seconds since 1970."""

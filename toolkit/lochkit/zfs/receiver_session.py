@@ -1,7 +1,7 @@
 """What a receiver does for one client: inventories, streams, and the holds it owes after them."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from .offers import (
     Releasable,
     ReleasableRequest,
 )
+from .parse_drafts import PLACEHOLDER
 from .permits import Permit
 from .receiver_holds import OwedHolds
 from .stream_begin import BadStream
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Admission", "ReceivingSession"]
 
 _log = logging.getLogger(__name__)
-_PLACEHOLDER: Final[Mapping[str, str]] = {"lochkit:placeholder": "on", "canmount": "noauto"}
+_MARKED: Final = {PLACEHOLDER: "on"}
 
 
 class Admission:
@@ -244,7 +245,7 @@ class ReceivingSession:
 
     async def _make_placeholder(self, name: str) -> None:
         try:
-            await self._host.create(name, _PLACEHOLDER)
+            await self._host.create(name, _MARKED)
         except ZfsError as exc:
             if exc.failure is not Failure.EXISTS:
                 raise

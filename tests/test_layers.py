@@ -145,6 +145,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
     "lochkit.options": (),
     "lochkit.etcd_options": ("lochkit.options",),
     "lochkit.logs": ("lochkit.options",),
+    "lochkit.peer_options": ("lochkit.options",),
     "lochkit.config": ("lochkit.errors", "lochkit.options"),
     "lochkit.runtime": ("lochkit.errors",),
     "lochkit.wire": ("lochkit.errors",),
@@ -171,6 +172,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "lochkit.io",
         "lochkit.logs",
         "lochkit.options",
+        "lochkit.peer_options",
         "lochkit.pki",
         "lochkit.runtime",
         "lochkit.wire",
@@ -188,6 +190,7 @@ MAY_KNOW: Mapping[str, tuple[str, ...]] = {
         "lochkit.errors",
         "lochkit.etcd_options",
         "lochkit.logs",
+        "lochkit.peer_options",
     ),
     "lochkit.__main__": ("lochkit.cli", "lochkit.errors", "lochkit.logs"),
 }

@@ -37,6 +37,7 @@ from .cli_options import (
 from .completion import completion
 from .errors import ConfigError, LochkitError
 from .etcd_options import EtcdOptions
+from .peer_options import PeerOptions
 
 __all__ = ["SUBCOMMANDS", "invoke", "tables"]
 
@@ -59,13 +60,19 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
         "lochkit.commands.register", "Register a service for as long as it is up and well."
     ),
     "pki": Entry("lochkit.commands.pki", "Make certificates with which hosts know each other."),
+    "zfs": Entry("lochkit.commands.zfs", "Snapshots, retention and replication of ZFS, by hand."),
     "services": Entry("lochkit.commands.services", "Find services, and look after their registry."),
     "zfs-agent": Entry(
-        "lochkit.commands.zfs_agent", "Own a host's ZFS datasets: snapshots, retention, replication."
+        "lochkit.commands.zfs_agent",
+        "Own the ZFS datasets of a host: snapshots, retention, replication.",
     ),
 }
 
-SHARED_TABLES: Final[Mapping[str, type[Any]]] = {"log": logs.LogOptions, "etcd": EtcdOptions}
+SHARED_TABLES: Final[Mapping[str, type[Any]]] = {
+    "log": logs.LogOptions,
+    "etcd": EtcdOptions,
+    "tls": PeerOptions,
+}
 """The tables of the configuration file that are not a subcommand's own."""
 
 FAULT: Final = "lochkit.config.fault"

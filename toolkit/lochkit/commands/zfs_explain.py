@@ -1,0 +1,94 @@
+"""``lochkit zfs explain``: why a dataset does not replicate, and what would fix it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ..options import Subcommand
+from ..zfs.errors import BadName
+from ..zfs.explain import Explanation, explain
+from ..zfs.names import check_dataset
+from .output import print_lines, shown
+from .zfs_look import Case, LookOptions, dataset_argument, look_at_all
+from .zfs_running import answered
+
+__all__ = ["SUBCOMMAND", "ZfsExplainOptions", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZfsExplainOptions(LookOptions):
+    """The options of ``lochkit zfs explain``, as given: see their help."""
+
+    datasets: tuple[str, ...] = dataset_argument()
+
+    def __post_init__(self) -> None:
+        """Refuse anything but one dataset.
+
+        Raises:
+            ValueError: says so.
+        """
+        if len(self.datasets) != 1:
+            raise ValueError("name one dataset")
+        try:
+            check_dataset(self.datasets[0])
+        except BadName as exc:
+            raise ValueError(str(exc)) from exc
+
+
+async def run(options: ZfsExplainOptions) -> int:
+    """Print why; 1 if it does not replicate."""
+
+    async def work() -> int:
+        cases = await look_at_all(options, options.datasets[0])
+        explained = [(case, _explained(case)) for case in cases]
+        if options.json:
+            await print_lines([json.dumps([_document(*one) for one in explained])])
+        else:
+            await print_lines(line for one in explained for line in _lines(*one))
+        return int(not all(one.replicates for _, one in explained))
+
+    return await answered(work)
+
+
+def _explained(case: Case) -> Explanation:
+    if case.planned is None:
+        to = case.replication.to
+        why = str(case.trouble) if case.trouble else "the job leaves it out"
+        return Explanation(replicates=False, lines=(f"{to} can not be looked at: {why}",))
+    return explain(
+        case.planned.source,
+        case.planned.target,
+        case.planned.verdict,
+        target_name=case.planned.target_name,
+        replication=case.replication,
+        facts=case.facts,
+        taken=case.taken,
+    )
+
+
+def _lines(case: Case, explained: Explanation) -> Iterator[str]:
+    yield f"{case.replication.name}:"
+    yield from (f"    {shown(line)}" for line in explained.lines)
+    yield from (f"        {shown(command)}" for command in explained.commands)
+
+
+def _document(case: Case, explained: Explanation) -> dict[str, object]:
+    return {
+        "Job": case.job.name,
+        "Replication": case.replication.name,
+        "To": case.replication.to,
+        "Replicates": explained.replicates,
+        "Lines": list(explained.lines),
+        "Commands": list(explained.commands),
+    }
+
+
+HELP: Final = """\
+Say in plain words whether a dataset replicates to each of its destinations; if not, why, and what
+would fix it. Nothing is changed.
+
+The exit code is 1 if it does not replicate to one of them.
+"""
+
+SUBCOMMAND = Subcommand(options=ZfsExplainOptions, run=run, help=HELP)

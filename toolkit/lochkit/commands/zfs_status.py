@@ -1,0 +1,135 @@
+"""``lochkit zfs status``: how the agent of this host is doing."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from ..errors import LochkitError
+from ..options import Subcommand, option
+from ..zfs.agent_status import (
+    STATUS_FILE,
+    AgentStatus,
+    ChoreStatus,
+    TransferStatus,
+    encode_status,
+    read_status,
+)
+from ..zfs.ages import in_words
+from .output import instant, print_lines, table
+from .zfs_agent_options import DEFAULT_STATE
+from .zfs_options import ZfsOptions
+from .zfs_running import answered
+from .zfs_showing import in_bytes
+
+__all__ = ["SUBCOMMAND", "ZfsStatusOptions", "run"]
+
+_LARGEST: Final = 64 << 20  # bytes
+_SILENT: Final = 300.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZfsStatusOptions(ZfsOptions):
+    """The options of ``lochkit zfs status``, as given: see their help."""
+
+    state: str = option(
+        "--state",
+        default=DEFAULT_STATE,
+        metavar="DIRECTORY",
+        completes="directory",
+        help="The state directory of the agent.",
+    )
+
+
+async def run(options: ZfsStatusOptions) -> int:
+    """Print what the agent says of itself; 1 if something failed last."""
+
+    async def work() -> int:
+        status = await _read(options.state)
+        if options.json:
+            document = json.loads(encode_status(status))
+            await print_lines([json.dumps(document)])
+        else:
+            await print_lines(_lines(status, time.time()))
+        troubled = any(one.last_error for one in status.chores) or bool(status.policy_error)
+        return int(troubled or status.state not in ("ready", "stopped"))
+
+    return await answered(work)
+
+
+async def _read(directory: str) -> AgentStatus:
+    path = Path(directory) / STATUS_FILE
+
+    def read() -> bytes:
+        with path.open("rb") as file:
+            return file.read(_LARGEST)
+
+    try:
+        return read_status(await trio.to_thread.run_sync(read))
+    except FileNotFoundError:
+        raise LochkitError(
+            f"{path} is not there: no agent has run here with this state directory (--state)"
+        ) from None
+    except OSError as exc:
+        raise LochkitError(f"{path}: {exc.strerror or exc}") from exc
+
+
+def _lines(status: AgentStatus, now: float) -> Iterator[str]:
+    age = now - status.at
+    yield f"agent of {status.host}: {status.state}, process {status.pid}, said {_ago(age)}"
+    if status.state == "ready" and age > _SILENT:
+        yield "it has said nothing since: is it still running?"
+    if status.policy:
+        yield f"policy {status.policy}"
+    if status.policy_error:
+        yield f"which can not be followed as it is now: {status.policy_error}"
+    for service, where in sorted(status.listening.items()):
+        yield f"listens for {service} at {where}"
+    yield f"etcd: {status.etcd}"
+    yield (
+        f"orders: {status.orders_running} under way, {status.orders_done} done,"
+        f" {status.orders_failed} failed"
+    )
+    if status.chores:
+        yield ""
+        heads = ("JOB", "WORK", "TO", "STATE", "LAST WELL", "NEXT", "WHAT")
+        yield from table([heads, *(_chore(one, now) for one in status.chores)])
+    if status.transfers:
+        yield ""
+        columns = ("SENDING", "TO", "SNAPSHOT", "DONE", "RATE")
+        yield from table([columns, *(_transfer(one) for one in status.transfers)])
+
+
+def _chore(one: ChoreStatus, now: float) -> tuple[str, ...]:
+    again = one.retry_at if one.retry_at is not None else one.next_tick
+    what = one.last_error or one.message
+    if one.failures > 1:
+        what = f"{what} ({one.failures} times)"
+    job = one.job if one.replication in ("", one.job) else f"{one.job}/{one.replication}"
+    well = "never" if one.last_success is None else _ago(now - one.last_success)
+    due = "" if again is None else instant(again)
+    return (job, one.work, one.to, one.state, well, due, what)
+
+
+def _transfer(one: TransferStatus) -> tuple[str, ...]:
+    size = f" of {in_bytes(one.size)}" if one.size else ""
+    done, rate = f"{in_bytes(one.done)}{size}", f"{in_bytes(one.rate)}/s"
+    return (one.dataset, one.target, one.snapshot, done, rate)
+
+
+def _ago(seconds: float) -> str:
+    return f"{in_words(max(0, round(seconds)))} ago"
+
+
+HELP: Final = """\
+Print how the agent of this host is doing: its jobs, when each went well last and is due next, what
+failed, and what is being sent.
+
+The exit code is 1 when something failed last, or the policy can not be followed.
+"""
+
+SUBCOMMAND = Subcommand(options=ZfsStatusOptions, run=run, help=HELP)

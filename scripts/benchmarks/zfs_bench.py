@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from .verdict import Figure
+from .zfs_planning_bench import bench_planning, bench_pruning
 from .zfs_relay_bench import bench_relay
 
 __all__ = ["bench_zfs"]
 
 PARTS: Final[Mapping[str, Callable[[int], tuple[dict[str, object], list[Figure]]]]] = {
     "relay": bench_relay,
+    "plan": bench_planning,
+    "prune": bench_pruning,
 }
 """Each part takes the number of rounds, and returns its numbers and what was promised."""
 

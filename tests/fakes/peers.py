@@ -27,4 +27,7 @@ async def peer_pair(
         Peer(PlainLine(one), name=right, address="right:1") as at_left,
         Peer(PlainLine(two), name=left, address="left:1") as at_right,
     ):
-        yield at_left, at_right
+        try:
+            yield at_left, at_right
+        finally:
+            at_left.cut()  # none of the two waits for the other's goodbye

@@ -30,6 +30,7 @@ def feed(reader: FrameReader, parts: Iterable[bytes]) -> Iterator[Frame]:
             if skipped:
                 rest, skipped = rest[skipped:], max(0, skipped - len(rest))
                 continue
+            assert len(reader.wanted()) == len(reader.wanted())
             memory = reader.wanted()
             assert 0 < len(memory) <= MOST_AHEAD
             count = min(len(memory), len(rest))

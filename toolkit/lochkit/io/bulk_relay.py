@@ -39,13 +39,16 @@ class BulkLimits:
         idle: seconds in which the other end neither sends anything nor takes a byte.
         stall: seconds without a byte of the stream, although the other end lives.
         rate: bytes per second; None is as many as there are.
-        heartbeat: seconds between two of ours.
     """
 
     idle: float
     stall: float
     rate: RateLimit | None = None
-    heartbeat: float = HEARTBEAT_SECONDS
+
+    @property
+    def heartbeat(self) -> float:
+        """Seconds between two of ours: who is impatient may expect that the other end is, too."""
+        return min(HEARTBEAT_SECONDS, self.idle / 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,13 +87,12 @@ class FrameReader:
         return self._kind is not None or self._got > 0
 
     def wanted(self) -> memoryview:
-        """Memory for the next bytes, never empty; it must be followed by `advance`."""
+        """Memory for the next bytes, never empty; the same until `advance`."""
         if self._kind is None:
             return memoryview(self._header)[self._got :]
-        within = self._got % _PIECE
-        if within == 0:
+        if self._got == len(self._pieces) * _PIECE:
             self._pieces.append(bytearray(min(_PIECE, self._length - self._got)))
-        return memoryview(self._pieces[-1])[within:]
+        return memoryview(self._pieces[-1])[self._got % _PIECE :]
 
     def advance(self, count: int) -> Frame | None:
         """Take note of bytes that were put into the memory wanted last.

@@ -8,6 +8,7 @@ from lochkit.zfs.errors import BadPolicy
 from lochkit.zfs.model import Dataset, Inventory
 from lochkit.zfs.plan_many import Planned, arriving, find_renamed, plan_many, urgency
 from lochkit.zfs.plan_types import (
+    SOURCE_GUID,
     Conflict,
     ConflictReason,
     Full,
@@ -16,7 +17,7 @@ from lochkit.zfs.plan_types import (
     ResumeToken,
     UpToDate,
 )
-from lochkit.zfs.policy_types import Selection
+from lochkit.zfs.policy_types import Selection, StaleToken
 
 from .plan_language import MODERN, copy, dataset, replication
 
@@ -149,6 +150,19 @@ def test_what_was_put_aside_is_not_a_stray() -> None:
     assert isinstance(plans(source, target)["ssd/pg/x"].verdict, Full)
 
 
+def test_a_mark_that_is_inherited_tells_nothing() -> None:
+    marked: dict[str, Any] = {"properties": {SOURCE_GUID: "77"}}
+    source = inventory(ssd__pg="@a,1", ssd__pg__x="@b,2")
+    target = inventory(
+        bulk__web1__pg=copy("@y,8", **marked),
+        bulk__web1__pg__x=copy("@z,9", name="bulk/web1/pg/x", **marked),
+    )
+    found = plans(source, target)
+    assert reason(found["ssd/pg"]) is ConflictReason.RECREATED
+    assert reason(found["ssd/pg/x"]) is ConflictReason.NO_COMMON
+    assert found["ssd/pg/x"].target is target.get("bulk/web1/pg/x")
+
+
 def test_what_is_below_a_conflict_waits() -> None:
     locked: dict[str, Any] = {"encryption_root": "ssd/pg", "key_loaded": False}
     source = inventory(
@@ -192,6 +206,21 @@ def test_tokens_are_found_by_the_place_of_the_copy() -> None:
     target = inventory(bulk__web1__pg=copy("@a,1", resume_token="1-x"))
     found = plans(inventory(ssd__pg="@a,1 @b,2"), target, tokens={"bulk/web1/pg": token})
     assert isinstance(found["ssd/pg"].verdict, Resume)
+
+
+def test_what_is_below_a_beginning_waits_for_its_end() -> None:
+    source = inventory(ssd__pg="@a,1", ssd__pg__x="@b,2")
+    target = inventory(bulk__web1="", bulk__web1__pg=copy("", resume_token="1-x"))
+    token = ResumeToken(token="1-x", to_guid=1, to_name="ssd/pg@a")
+    found = plans(source, target, tokens={"bulk/web1/pg": token})
+    assert isinstance(found["ssd/pg"].verdict, Resume)
+    assert found["ssd/pg/x"].after == "bulk/web1/pg"
+    anew = plans(source, target)
+    assert isinstance(anew["ssd/pg"].verdict, Full)
+    assert anew["ssd/pg/x"].after == "bulk/web1/pg"
+    kept = plans(source, target, stale_token=StaleToken.KEEP)
+    assert reason(kept["ssd/pg"]) is ConflictReason.STALE_TOKEN
+    assert reason(kept["ssd/pg/x"]) is ConflictReason.PARENT
 
 
 def test_a_host_copies_nothing_into_itself() -> None:

@@ -1,7 +1,7 @@
 """Planning the replication of all datasets of a job: parents first, each to its place."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from . import conflicts
@@ -13,6 +13,7 @@ from .names import parents
 from .plan import plan_replication, sends_raw
 from .plan_renamed import Strays, find_renamed
 from .plan_types import (
+    SOURCE_GUID,
     Conflict,
     ConflictReason,
     Full,
@@ -98,7 +99,7 @@ def plan_many(
         there = target.get(name)
         verdict = plan_replication(
             dataset,
-            there,
+            _without_inherited_mark(there, target),
             replication=replication,
             source_caps=source_caps,
             target_caps=target_caps,
@@ -127,6 +128,23 @@ def urgency(planned: Planned) -> int:
     return min((one.creation for one in arriving(planned.verdict)), default=_NEVER)
 
 
+def _without_inherited_mark(copy: Dataset | None, target: Inventory) -> Dataset | None:
+    """A copy, without a mark of its source that is that of the dataset above: no two have the same.
+
+    ZFS lets datasets inherit such properties.
+    """
+    if copy is None or SOURCE_GUID not in copy.properties:
+        return copy
+    above = next(
+        (target.datasets[one] for one in reversed(parents(copy.name)) if one in target.datasets),
+        None,
+    )
+    if above is None or above.properties.get(SOURCE_GUID) != copy.properties[SOURCE_GUID]:
+        return copy
+    own = {name: value for name, value in copy.properties.items() if name != SOURCE_GUID}
+    return replace(copy, properties=own)
+
+
 def _may_be_elsewhere(verdict: Verdict) -> bool:
     if isinstance(verdict, Conflict):
         return verdict.reason in _MAY_BE_ELSEWHERE
@@ -149,7 +167,7 @@ def _in_order(
     for dataset, name, there, alone in placed:
         above = parents(name)
         verdict = alone
-        if there is None:
+        if there is None or _is_a_beginning(there):
             verdict = _below(dataset, name, alone, blocked)
             why = _blocks(dataset, verdict, replication)
             if why:
@@ -160,6 +178,9 @@ def _in_order(
             after = next((one for one in reversed(above) if one in brought), None)
             missing = (one for one in above[1:] if one not in target.datasets)
             placeholders = tuple(one for one in missing if one not in brought)
+        if isinstance(verdict, Full) or (
+            isinstance(verdict, Resume) and verdict.token.from_guid is None
+        ):
             brought.add(name)
         yield Planned(
             source=dataset,
@@ -169,6 +190,11 @@ def _in_order(
             placeholders=placeholders,
             after=after,
         )
+
+
+def _is_a_beginning(copy: Dataset) -> bool:
+    """Whether a dataset is but a part of its first stream: nothing can be received below it yet."""
+    return not copy.snapshots and copy.resume_token is not None and not copy.placeholder
 
 
 def _below(dataset: Dataset, name: str, verdict: Verdict, blocked: Mapping[str, str]) -> Verdict:

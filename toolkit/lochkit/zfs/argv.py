@@ -104,8 +104,9 @@ def check_token(token: str) -> str:
 def roots_of(names: Sequence[str]) -> list[str]:
     """The datasets that are below no other one, each once, and checked."""
     roots: list[str] = []
-    for name in sorted(set(names), key=lambda one: one.split("/")):
-        if not roots or not is_within(check_dataset(name), roots[-1]):
+    checked = {check_dataset(name) for name in names}
+    for name in sorted(checked, key=lambda one: one.split("/")):
+        if not roots or not is_within(name, roots[-1]):
             roots.append(name)
     return roots
 

@@ -62,7 +62,7 @@ _ROWS: Final = (
     (Failure.DENIED, r"[Pp]ermission denied|Operation not permitted|[Ii]nsufficient privileges"),
     (
         Failure.BAD_REQUEST,
-        r"invalid character|invalid dataset name|name is too long|invalid name|missing '@'"
+        r"invalid character|invalid dataset name|name is too long|invalid name"
         r"|bad numeric value|must be within same|is not a valid",
     ),
     (
@@ -98,6 +98,7 @@ _HINTS: Final = {
     Failure.BAD_STREAM: "it was damaged on its way, or is no stream of zfs",
 }
 
+_NAMES: Final = re.compile(r"(?:(?<=[\s(])|^)'[^'\n]*'", re.MULTILINE)
 _TAIL: Final = re.compile(r"\s*(A resuming stream can be generated|usage:).*", re.DOTALL)
 _BLANK: Final = re.compile(r"\s+")
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa1-\ud7ff\ue000-\uffff]")
@@ -115,7 +116,8 @@ def tidy(stderr: str) -> str:
 
 def classify(stderr: str) -> Failure:
     """Why it failed, by its complaint; OTHER if that says nothing known."""
-    text = _BLANK.sub(" ", stderr)
+    # Names are people's own: "tank/it is busy" says nothing.
+    text = _BLANK.sub(" ", _NAMES.sub("'…'", stderr))
     return next((failure for failure, known in _TABLE if known.search(text)), Failure.OTHER)
 
 

@@ -96,7 +96,7 @@ class ProgramHost:
             await self._program.run(words, dataset=_of(group))
 
     async def destroy(self, dataset: str, names: Sequence[str], *, defer: bool = False) -> None:
-        """See ZfsHost. What can be destroyed is, even if others can not, as the first error tells."""
+        """See ZfsHost. What can be destroyed is, though others can not, as the error tells."""
         await destroy_snapshots(self, self._program, dataset, names, defer=defer)
 
     async def bookmark(self, snapshot: str, name: str) -> None:
@@ -215,7 +215,7 @@ class ProgramHost:
         """Run a command that may complain of this, and of nothing else."""
         outcome = await self._program.attempt(words)
         if not outcome.ok and not outcome.only(fine):
-            raise outcome.error(dataset)
+            raise outcome.error(dataset, tolerated=fine)
         return outcome
 
 

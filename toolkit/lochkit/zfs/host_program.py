@@ -56,12 +56,27 @@ class Outcome:
             and all(classify(line) in failures for line in found)
         )
 
-    def error(self, dataset: str | None, *, failure: Failure | None = None) -> ZfsError:
-        """The error to raise."""
+    def error(
+        self,
+        dataset: str | None,
+        *,
+        failure: Failure | None = None,
+        tolerated: Failure | None = None,
+    ) -> ZfsError:
+        """The error to raise.
+
+        Args:
+            dataset: that it is about.
+            failure: why, if that is known better than by the complaints.
+            tolerated: complaints of this are left out.
+        """
+        stderr = self.ended.stderr
+        if tolerated is not None:
+            stderr = "\n".join(one for one in self.complaints if classify(one) is not tolerated)
         return zfs_error(
             self.words,
             status=self.ended.status,
-            stderr=self.ended.stderr,
+            stderr=stderr,
             dataset=dataset,
             failure=failure,
         )

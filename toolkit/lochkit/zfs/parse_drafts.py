@@ -74,13 +74,19 @@ class Drafts:
         Args:
             origins: the ``dataset@snapshot`` that datasets are clones of, by the clone's name,
                 where ZFS does not tell a snapshot's clones.
+
+        Raises:
+            ZfsError: what a dataset's row says makes no sense.
         """
         clones: dict[str, list[str]] = {}
         for clone, origin in (origins or {}).items():
             clones.setdefault(origin, []).append(clone)
         found: dict[str, Dataset] = {}
         for name in sorted(self._fields, key=lambda one: one.split("/")):
-            found[name] = self._made(name, self._fields[name], clones)
+            try:
+                found[name] = self._made(name, self._fields[name], clones)
+            except ValueError:
+                raise unreadable(name, "its numbers") from None
         return found
 
     def _made(

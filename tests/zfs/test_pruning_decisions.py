@@ -35,7 +35,7 @@ ISO_WEEKS = "weeks were counted back from now; here they are the calendar's"
 OFF_BY_ONE = "the oldest of a zone was never judged; here it is"
 
 
-def of(kind: str) -> Any:
+def of(kind: str) -> pytest.MarkDecorator:
     vectors = [vector for vector in VECTORS if vector["kind"] == kind]
     return pytest.mark.parametrize("vector", vectors, ids=lambda vector: vector["name"])
 

@@ -33,7 +33,7 @@ def load_policy(path: str) -> PolicyRead:
             raise BadPolicy(f"larger than {_LONGEST} bytes")
         text = content.decode("utf-8")
         if suffix == ".json":
-            return read_server_json(parse_json(text, "policy"))
+            return read_server_json(parse_json(text, "policy", longest=_LONGEST))
         return read_policy(tomllib.loads(text))
     except OSError as exc:
         raise BadPolicy(f"{path}: {exc.strerror or exc}") from exc

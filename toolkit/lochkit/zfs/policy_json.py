@@ -58,14 +58,14 @@ def read_replication(document: Mapping[str, object], where: str = "replication")
     return found
 
 
-def parse_json(text: str | bytes, what: str) -> object:
-    """Return what JSON says; no key twice, not too long, not too deep.
+def parse_json(text: str | bytes, what: str, *, longest: int = _LONGEST) -> object:
+    """Return what JSON says; no key twice, not too long (bytes), not too deep.
 
     Raises:
         BadPolicy: it is not such JSON.
     """
-    if len(text) > _LONGEST:
-        raise BadPolicy(f"{what}: {len(text)} bytes: the limit is {_LONGEST}")
+    if len(text) > longest:
+        raise BadPolicy(f"{what}: {len(text)} bytes: the limit is {longest}")
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:

@@ -2,13 +2,15 @@
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Generic, NamedTuple, TypeVar
 
+from .errors import BadName, BadPolicy
+from .mapping import check_mapping, target_name
 from .names import is_within, parents
 from .policy_types import Job, Policy, Replication, Selection
+from .selecting import is_excluded
 
 __all__ = ["Findings", "Place", "check_for_director", "check_policy", "places", "selects"]
 
@@ -36,34 +38,36 @@ class Place:
     Attributes:
         path: of the replication in the policy.
         host: by name; None: the host that reads the policy.
-        source: the root.
-        dataset: it becomes there.
+        dataset: what it is called there.
         recursive: with all below it.
     """
 
     path: str
     host: str | None
-    source: str
     dataset: str
     recursive: bool
 
 
-def check_policy(policy: Policy) -> Findings:
-    """Judge jobs that are right one by one."""
-    jobs = [(f"job[{number}]", job) for number, job in enumerate(policy.jobs)]
-    spots = [place for path, job in jobs for place in places(job, path)]
-    faults = [
-        *_same_names(jobs),
-        *(fault for path, job in jobs for fault in _onto_itself(path, job)),
-        *_overlapping_targets(spots),
-    ]
+def check_policy(policy: Policy, paths: Sequence[str] = ()) -> Findings:
+    """Judge jobs that are right one by one.
+
+    Args:
+        policy: the jobs.
+        paths: of the jobs in their document, if it is not ``job[0]`` and so on.
+    """
+    called = paths or [f"job[{number}]" for number in range(len(policy.jobs))]
+    jobs = list(zip(called, policy.jobs, strict=True))
+    misplaced = [fault for path, job in jobs for fault in _misplaced(path, job)]
+    # What can not be called anything has no place that could overlap.
+    spots = [] if misplaced else [place for path, job in jobs for place in places(job, path)]
+    faults = (*_same_names(jobs), *misplaced, *_overlapping_targets(spots))
     warnings = [
         *_idle(jobs),
         *_same_prefix(jobs),
         *_snapshots_of_copies(jobs, spots),
         *_unknown_hosts(jobs, policy.hosts),
     ]
-    return Findings(faults=tuple(faults), warnings=tuple(warnings))
+    return Findings(faults=faults, warnings=tuple(warnings))
 
 
 def check_for_director(policy: Policy) -> list[str]:
@@ -77,27 +81,22 @@ def check_for_director(policy: Policy) -> list[str]:
 
 def selects(selection: Selection, dataset: str) -> bool:
     """Whether a dataset is among those a job is about, if it exists."""
-    for root in selection.roots:
-        if dataset == root or (selection.recursive and is_within(dataset, root)):
-            way = (*parents(dataset), dataset)
-            inside = [name for name in way if is_within(name, root)]
-            return not any(
-                fnmatchcase(name, pattern) for name in inside for pattern in selection.exclude
-            )
-    return False
+    below = selection.recursive and any(is_within(dataset, root) for root in selection.roots)
+    return (below or dataset in selection.roots) and not is_excluded(dataset, selection)
 
 
 def places(job: Job, path: str = "") -> Iterator[Place]:
-    """Where the roots of a job are received: one root at the target, several below it."""
-    roots = job.datasets.roots
+    """Where the roots of a job are received; see `mapping`.
+
+    Raises:
+        BadName: a name would be too long, or too deep.
+    """
     for number, replication in enumerate(job.replications):
-        for root in roots:
-            below = replication.target if len(roots) == 1 else f"{replication.target}/{root}"
+        for root in job.datasets.roots:
             yield Place(
                 path=f"{path}.replicate[{number}]",
                 host=_host_of(job, replication),
-                source=root,
-                dataset=below,
+                dataset=target_name(root, job.datasets, replication.target),
                 recursive=job.datasets.recursive,
             )
 
@@ -120,20 +119,17 @@ def _same_names(jobs: list[tuple[str, Job]]) -> Iterator[str]:
                 )
 
 
-def _onto_itself(path: str, job: Job) -> Iterator[str]:
-    for place in places(job, path):
-        if place.host != job.host:
-            continue
-        if selects(job.datasets, place.dataset) or place.dataset == place.source:
-            yield (
-                f"{place.path}.target: {place.dataset!r} is among the datasets of this job: a "
-                "dataset is not replicated onto itself, or into itself"
-            )
-        elif is_within(place.source, place.dataset):
-            yield (
-                f"{place.path}.target: {place.dataset!r} is above {place.source!r}, which would be "
-                "received onto its own parent"
-            )
+def _misplaced(path: str, job: Job) -> Iterator[str]:
+    """Replications onto themselves, and copies that can not be called as they would be."""
+    for number, replication in enumerate(job.replications):
+        where = f"{path}.replicate[{number}].target"
+        try:
+            for root in job.datasets.roots:
+                target_name(root, job.datasets, replication.target)
+            if _host_of(job, replication) == job.host:
+                check_mapping(job.datasets, replication.target)
+        except (BadName, BadPolicy) as exc:
+            yield f"{where}: {exc}"
 
 
 def _overlapping_targets(spots: list[Place]) -> Iterator[str]:

@@ -79,14 +79,17 @@ def read_server_json(document: object) -> PolicyRead:
         for key in ("consul_resync", "datacenter")
         if table.raw(key)
     )
-    jobs = [job for entry in table.tables("datasets") for job in _entry(entry, warnings)]
+    found = [pair for entry in table.tables("datasets") for pair in _entry(entry, warnings)]
     _leave(table, warnings)
-    if not jobs and not faults:
+    if not found and not faults:
         faults.append("datasets: nothing to do: no entry takes, sends or keeps any snapshot")
+    if faults:
+        raise BadPolicy("\n".join(faults))
+    jobs = [job for _, job in found]
     policy = Policy(jobs=tuple(jobs), hosts=_hosts(jobs))
-    findings = check_policy(policy)
-    if faults or findings.faults:
-        raise BadPolicy("\n".join((*faults, *findings.faults)))
+    findings = check_policy(policy, [path for path, _ in found])
+    if findings.faults:
+        raise BadPolicy("\n".join(findings.faults))
     return PolicyRead(policy=policy, warnings=(*warnings, *findings.warnings))
 
 
@@ -106,7 +109,8 @@ def job_name(host: str, dataset: str, block: str) -> str:
     return f"{start[:room]}.{block}-{exact}"
 
 
-def _entry(table: Table, warnings: list[str]) -> list[Job]:
+def _entry(table: Table, warnings: list[str]) -> list[tuple[str, Job]]:
+    """The jobs of an entry, each with the path of its block."""
     host = table.made("hostname", table.needed("hostname", "whose dataset it is"), check_host)
     dataset = table.made("dataset", table.needed("dataset", "which dataset"), check_dataset)
     rollback, renamed, unwritten, cloned = (table.flag(key, default=False) for key in _SKIPS)
@@ -117,13 +121,13 @@ def _entry(table: Table, warnings: list[str]) -> list[Job]:
     for wrong, right in _MISSPELT.items():
         if wrong in table:
             warnings.append(f"{table.path(wrong)}: not read, nor was it ever; write {right!r}")
+    # Where host or dataset are missing, the blocks are read all the same, for their faults.
+    entry = _Entry(host or "host", dataset or "dataset", rollback, renamed, unwritten)
     jobs = []
     for block in _BLOCKS:
-        below = table.table(block)
-        if below is not None and host is not None and dataset is not None:
-            entry = _Entry(host, dataset, rollback, renamed, unwritten)
-            job = _job(below, job_name(host, dataset, block), entry, warnings)
-            jobs.extend([job] if job else [])
+        if (below := table.table(block)) is not None:
+            job = _job(below, job_name(entry.host, entry.dataset, block), entry, warnings)
+            jobs.extend([(below.where, job)] if job else [])
             _leave(below, warnings)
     _leave(table, warnings)
     return jobs

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from signal import SIGTERM
 from typing import Final
@@ -80,11 +80,12 @@ class Running:
 
     async def _listen(self) -> None:
         assert self._process.stderr is not None
-        while chunk := await self._process.stderr.receive_some(_CHUNK):
-            room = _KEPT - len(self._head)
-            self._head += chunk[:room]
-            self._tail += chunk[room:]
-            del self._tail[: len(self._tail) - _KEPT]
+        with suppress(trio.ClosedResourceError):  # by the end of the block
+            while chunk := await self._process.stderr.receive_some(_CHUNK):
+                room = _KEPT - len(self._head)
+                self._head += chunk[:room]
+                self._tail += chunk[room:]
+                del self._tail[: len(self._tail) - _KEPT]
         self._said_all.set()
 
     def _stderr(self) -> str:

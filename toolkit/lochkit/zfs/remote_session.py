@@ -127,15 +127,15 @@ class RemoteSession:
         # What has been received stays received: a receiver that is gone puts them by itself.
         with suppress(StreamLost, Refused), trio.move_on_after(self._limits.settle):
             await self._ask(Bye())
+
+    async def close(self, *, orderly: bool = True) -> None:
+        """Close the connection, if there is one; at once, unless orderly."""
         peer, self._peer = self._peer, None
         if peer is not None:
-            await peer.aclose()
-
-    def drop(self) -> None:
-        """Cut the connection, if there is one."""
-        if self._peer is not None:
-            self._peer.cut()
-            self._peer = None
+            if not orderly:
+                peer.cut()
+            with trio.CancelScope(shield=True):  # takes a second at most
+                await peer.aclose()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Peer]:
@@ -151,7 +151,7 @@ class RemoteSession:
                     self._greeting = answer
                 yield self._peer
         except BaseException:
-            self.drop()
+            await self.close(orderly=False)  # noqa: ASYNC102, ASYNC120 (shielded, a second at most)
             raise
 
     async def _ask(self, request: Request) -> Answer:

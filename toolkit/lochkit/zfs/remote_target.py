@@ -49,15 +49,17 @@ class RemoteTarget:
     async def session(self) -> AsyncIterator[RemoteSession]:
         """See `Target`."""
         failure: Exception | None = None
+        well = False
         async with trio.open_nursery() as nursery:
             session = RemoteSession(self.name, self._connect, self._limits, nursery)
             try:
                 yield session
                 await session.say_goodbye()
+                well = True
             except Exception as exc:  # noqa: BLE001 (raised again, outside of the nursery's group)
                 failure = exc
             finally:
-                session.drop()
+                await session.close(orderly=well)  # noqa: ASYNC102 (shielded)
                 nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure

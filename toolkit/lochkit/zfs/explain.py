@@ -67,23 +67,20 @@ def explain(
     silent = tuple(_silent(known, replication))
     failed = tuple(_failed(known, blocked))
     lasting = bool(failed) and not (known.failure is not None and known.failure.retryable)
-    lines = [
+    stopped = bool(blocked or silent or lasting)
+    lines = (
         _what(source, target_name, replication, known),
         *verdict_words(source, target, verdict, replication),
         *silent,
         *failed,
-    ]
-    if not (blocked or silent or lasting):
-        lines += _waiting(verdict, known)
-    lines += _choices(found, blocked)
+        *(() if stopped else _waiting(verdict, known)),
+        *_choices(found, blocked),
+    )
+    possible = [one.option for one in found if not one.obstacles]
     return Explanation(
-        replicates=not (blocked or silent or lasting),
-        lines=tuple(lines),
-        commands=tuple(
-            repair_command(source.name, replication.name, one.option)
-            for one in found
-            if not one.obstacles
-        ),
+        replicates=not stopped,
+        lines=lines,
+        commands=tuple(repair_command(source.name, replication.name, one) for one in possible),
     )
 
 

@@ -76,10 +76,10 @@ def report_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
         report: of it.
         verbose: tell of these as well.
     """
-    idle = 0
+    idle = empty = 0
     for one in report.datasets:
         if one.outcome is Outcome.UP_TO_DATE and not verbose and not one.warnings:
-            idle += 1
+            idle, empty = (idle + 1, empty) if one.newest else (idle, empty + 1)
             continue
         yield f"{shown(one.source)} -> {shown(one.target)}: {_outcome(one)}"
         if one.verdict is not None and one.outcome in (Outcome.WOULD_SEND, Outcome.CONFLICT):
@@ -91,6 +91,8 @@ def report_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in report.warnings)
     if idle:
         yield f"{counted(idle, 'dataset')} up to date"
+    if empty:
+        yield f"{counted(empty, 'dataset')} without a snapshot to send"
 
 
 def _outcome(one: DatasetReport) -> str:

@@ -112,7 +112,7 @@ def jobs(draw: st.DrawFn) -> Job:
 
 
 @given(jobs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_job_is_read_as_it_was_written(job: Job) -> None:
     assert read_job_text(job_text(job)) == job
     assert read_job_text(job_text(job).encode(), name=job.name) == job
@@ -181,7 +181,7 @@ json_values = st.recursive(
 
 
 @given(jobs(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_damage_is_a_fault_or_another_job(job: Job, data: st.DataObject) -> None:
     document: Any = json.loads(job_text(job))
     place = document

@@ -1,4 +1,4 @@
-"""What holds of every pruning: it leaves what others need, it is done at once, longer keeps more."""
+"""What holds of every pruning: nothing that others need, all at once, and longer keeps more."""
 
 from typing import Any
 

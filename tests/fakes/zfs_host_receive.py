@@ -118,7 +118,7 @@ class Receive:
         offset: int,
     ) -> None:
         if target.with_guid(record.guid):  # already there
-            if not (self._openzfs or (self._spec.rollback and len(header.records) == 1)):
+            if not self._openzfs:
                 raise self._failed(Failure.DIVERGED, "does not match incremental source")
             await self._read(record, offset)
             return

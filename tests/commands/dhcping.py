@@ -71,7 +71,7 @@ class Dhcp:
         )
         assert self.status().pid == self.process.pid, self.errors
 
-    async def ends(self, seconds: float = 10.0) -> int:
+    async def ends(self, seconds: float = 30.0) -> int:
         """Wait for its end and return its exit code."""
         with trio.fail_after(seconds):
             return await self.process.wait()

@@ -52,7 +52,8 @@ class Watching:
     @property
     def runs(self) -> list[Any]:
         book = self._directory / "book"
-        return [json.loads(line) for line in book.read_text().splitlines()] if book.exists() else []
+        written = book.read_text() if book.exists() else ""
+        return [json.loads(line) for line in written.split("\n")[:-1]]  # the last is being written
 
     @property
     def errors(self) -> str:

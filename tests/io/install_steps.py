@@ -78,16 +78,22 @@ def label_of(contents: dict[str, bytes]) -> str:
 
 def read_current(directory: Path) -> str:
     """The label of the set that one look at `current` finds."""
-    fd = os.open(directory / "store" / "current", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        contents = {}
-        for name in SIZES:
-            file = os.open(name, os.O_RDONLY, dir_fd=fd)
-            with open(file, "rb") as opened:
-                contents[name] = opened.read()
-    finally:
-        os.close(fd)
-    return label_of(contents)
+    current = directory / "store" / "current"
+    while True:
+        fd = os.open(current, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            contents = {}
+            for name in SIZES:
+                file = os.open(name, os.O_RDONLY, dir_fd=fd)
+                with open(file, "rb") as opened:
+                    contents[name] = opened.read()
+        except FileNotFoundError:
+            if os.path.samestat(os.fstat(fd), os.stat(current)):
+                raise
+            continue  # so slowly have we read that it has been pruned
+        finally:
+            os.close(fd)
+        return label_of(contents)
 
 
 def read_targets(directory: Path) -> str:

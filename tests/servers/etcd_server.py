@@ -240,6 +240,7 @@ class EtcdServer:
             user = f"root:{ROOT_PASSWORD}"
         if user is not None:
             argv.append(f"--user={user}")
+        argv.append(f"--command-timeout={CTL_SECONDS - 1}s")
         with trio.fail_after(CTL_SECONDS):
             done = await trio.run_process(
                 [*argv, *arguments],

@@ -28,7 +28,7 @@ def settings_of(options: ZfsAgentOptions) -> AgentSettings:
         ConfigError: they can not be meant, or a certificate can not be used.
     """
     credentials = _credentials(options)
-    speaks = credentials is not None or options.insecure_plaintext
+    speaks = credentials is not None or options.peers.insecure_plaintext
     if not speaks and options.listen not in (_NOWHERE, "0.0.0.0"):
         raise ConfigError(
             "--listen wants a certificate: give --tls-cert, --tls-key and --tls-ca (lochkit pki"
@@ -53,8 +53,8 @@ def settings_of(options: ZfsAgentOptions) -> AgentSettings:
         orders_port=options.orders_port,
         streams_port=options.streams_port,
         credentials=credentials,
-        plaintext=options.insecure_plaintext,
-        allow_public=options.allow_public,
+        plaintext=options.peers.insecure_plaintext,
+        allow_public=options.peers.allow_public,
         streams=options.concurrency,
         etcd=etcd if options.publishes else None,
     )
@@ -62,10 +62,11 @@ def settings_of(options: ZfsAgentOptions) -> AgentSettings:
 
 def _credentials(options: ZfsAgentOptions) -> Credentials | None:
     """An agent on its own needs none."""
-    given = options.tls_cert or options.tls_key or options.tls_ca
-    if not given and not options.insecure_plaintext and not options.allow_public:
+    peers = options.peers
+    given = peers.cert or peers.key or peers.ca
+    if not given and not peers.insecure_plaintext and not peers.allow_public:
         return None
-    return credentials_of(options)
+    return credentials_of(peers)
 
 
 async def run(options: ZfsAgentOptions) -> int:

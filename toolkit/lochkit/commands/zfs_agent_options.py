@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, Self
 
 from ..etcd_options import EtcdOptions
 from ..options import flag, option, shared
+from ..peer_options import PeerOptions
 from ..zfs.layout import DEFAULT_NAMESPACE
 from .zfs_options import DEFAULT_POLICY
-from .zfs_peer_options import PeerOptions
 
 __all__ = ["DEFAULT_STATE", "AgentEtcdOptions", "ZfsAgentOptions"]
 
@@ -39,7 +39,7 @@ class AgentEtcdOptions(EtcdOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZfsAgentOptions(PeerOptions):
+class ZfsAgentOptions:
     """The options of the agent, as given: see their help."""
 
     policy: str | None = option(
@@ -150,6 +150,7 @@ class ZfsAgentOptions(PeerOptions):
         section=_TELLING,
         help="How often it looks for what others have changed on this host.",
     )
+    peers: PeerOptions = shared(PeerOptions, "tls")
     etcd: AgentEtcdOptions = shared(AgentEtcdOptions, "etcd")
 
     @property

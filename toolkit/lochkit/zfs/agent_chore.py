@@ -59,6 +59,8 @@ class Chore(ABC):
         self._clock = clock
         self._jitter = jitter
         self._poked = trio.Event()
+        self._running = False
+        self._ended = trio.Event()
         self._say()
 
     @property
@@ -86,6 +88,15 @@ class Chore(ABC):
         self._pace.poke()
         self._poked.set()
 
+    async def settled(self, *, timeout: float) -> None:
+        """Wait until it is neither due nor under way, but not for longer than `timeout` seconds.
+
+        For those whose work begins where this ends, when both have the same tick.
+        """
+        with trio.move_on_after(timeout):
+            while self._running or self.is_due:
+                await self._ended.wait()
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Do it whenever it is due, until cancelled."""
         task_status.started()
@@ -105,12 +116,17 @@ class Chore(ABC):
         self._pace.begin(now)
         self._say(state="running", last_start=now)
         try:
+            self._running = True
             message = await self.do()
         except Exception as exc:
             if not expected(exc):
                 raise
             self._failed(exc)
             return False
+        finally:
+            self._running = False
+            self._ended.set()
+            self._ended = trio.Event()
         now = self._clock()
         self._pace.succeeded(now)
         if self._status.failures:

@@ -31,6 +31,8 @@ _LOOK_EVERY: Final = 60.0
 """Seconds after which a job that sends as soon as possible looks for snapshots of others."""
 _SURE_EVERY: Final = 900.0
 """Seconds after which it asks the destination, too, though there is nothing new here."""
+_TAKES: Final = 60.0
+"""Seconds that a send waits for a take of the same tick."""
 _AT_ONCE: Final = 500
 """Snapshots destroyed with one command: its words are limited."""
 
@@ -112,6 +114,7 @@ class SendChore(Chore):
         site: the host.
         notes: which ticks are done, and what the destination has.
         then: called when the destination has confirmed something new.
+        take: takes the job's snapshots; None: nobody does.
     """
 
     def __init__(
@@ -121,7 +124,9 @@ class SendChore(Chore):
         site: Site,
         notes: Notes,
         then: Callable[[], None],
+        take: TakeChore | None = None,
     ) -> None:
+        self._take = take
         self._selection, self._replication = job.datasets, replication
         self._site, self._notes, self._then = site, notes, then
         self._key = f"{job.name}/send/{replication.name}"
@@ -153,6 +158,8 @@ class SendChore(Chore):
     async def do(self) -> str:
         """See `Chore`."""
         site, replication = self._site, self._replication
+        if self._take is not None:  # what is taken at this very tick is to be sent
+            await self._take.settled(timeout=_TAKES)
         seen = await self._look() if self.as_soon_as_possible else None
         if seen is not None and seen == self._seen and site.clock() < self._sure_until:
             return ""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..errors import LochkitError
+from ..errors import leaves
+from .agent_chore import expected
 from .agent_site import Site
 from .agent_take import take_everywhere
 from .errors import Failure, ZfsError
@@ -56,10 +57,10 @@ class OrderWork:
         tell(OrderProgress(uuid=order.uuid, phase="queued"))
         try:
             return await doing(order, tell)
-        except LochkitError as exc:
-            return OrderResult.failed(order.uuid, exc)
-        except OSError as exc:
-            return OrderResult.failed(order.uuid, ZfsError(str(exc), failure=Failure.OTHER))
+        except Exception as exc:
+            if not expected(exc):
+                raise
+            return OrderResult.failed(order.uuid, next(leaves(exc)))
 
     async def _take(self, order: Order, tell: Tell) -> OrderResult:
         site, root = self._site, order.dataset
@@ -87,9 +88,26 @@ class OrderWork:
 
         async with site.turns.turn(Work.SEND, claims):
             tell(OrderProgress(uuid=order.uuid, phase="reading", dataset=push.selection.roots[0]))
+            await self._see_that_there(order, push.selection.roots[0])
             report = await site.pusher.push(push, OrderReporter(order.uuid, tell))
         site.publishing.changed()
         return send_result(order, report)
+
+    async def _see_that_there(self, order: Order, name: str) -> None:
+        """See that the source has what is wanted to be at the destination.
+
+        Raises:
+            ZfsError: it has not.
+        """
+        if not order.snapshots:
+            return  # the newest, whatever that is
+        dataset = (await self._site.host.dataset(name)).get(name)
+        there = {one.guid for one in dataset.snapshots} if dataset is not None else set()
+        for ref in order.snapshots:
+            if ref.guid not in there:
+                raise ZfsError(
+                    f"{name} has no snapshot {ref}", failure=Failure.MISSING, dataset=name
+                )
 
     async def _destroy(self, order: Order, tell: Tell) -> OrderResult:
         plans = []

@@ -180,7 +180,7 @@ class OrderResult:
     details: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
-    def failed(cls, uuid: str, error: Exception, **details: object) -> "OrderResult":
+    def failed(cls, uuid: str, error: BaseException, **details: object) -> "OrderResult":
         """The result of an order that an error has ended."""
         failure = getattr(error, "failure", Failure.OTHER)
         return cls(

@@ -1,5 +1,6 @@
-"""How a replication goes on, on a terminal: one line that is written anew."""
+"""How a replication goes on: in one line of a terminal, or as events in the log."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from ..zfs.plan_types import Step
 from ..zfs.progress import SILENT, Reporter, Silent
 from ..zfs.reports import DatasetReport
 from .output import shown
-from .zfs_showing import in_bytes
+from .zfs_showing import in_bytes, step_text
 
-__all__ = ["Bar", "open_reporter", "progress_line"]
+__all__ = ["Bar", "Events", "open_reporter", "progress_line"]
+
+log = logging.getLogger(__name__)
 
 _EVERY: Final = 0.2  # seconds between two lines
 _WIDEST: Final = 200  # characters
@@ -123,17 +126,39 @@ class Bar(Silent):
         self._shown = True
 
 
+class Events(Silent):
+    """The reporter that logs each stream; a `Reporter`."""
+
+    def started(self, dataset: str, step: Step, size: int | None) -> None:
+        """See `Reporter`."""
+        extra = {"dataset": dataset, "stream": step_text(step), "bytes": size}
+        log.info("sending", extra={key: value for key, value in extra.items() if value is not None})
+
+    def received(self, dataset: str, step: Step, result: Received) -> None:
+        """See `Reporter`."""
+        log.info("received", extra={"dataset": dataset, "snapshot": step.to.name})
+
+    def retrying(self, dataset: str, why: str, seconds: float) -> None:
+        """See `Reporter`."""
+        log.warning(
+            "%s; trying again", why, extra={"dataset": dataset, "after": f"{seconds:.1f} s"}
+        )
+
+
 @contextmanager
 def open_reporter(*, quiet: bool) -> Iterator[Reporter]:
-    """A reporter for as long as the block runs: a line on the terminal, if there is one.
+    """A reporter for as long as the block runs: a line of the terminal if there is one, or events.
 
     Args:
         quiet: none in any case.
     """
     import shutil  # for the terminal's width, which most runs do not have
 
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    if quiet:
         yield SILENT
+        return
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield Events()
         return
     bar = Bar(sys.stderr, shutil.get_terminal_size().columns)
     try:

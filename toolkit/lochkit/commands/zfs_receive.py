@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
@@ -90,17 +91,8 @@ async def run(options: ZfsReceiveOptions) -> int:
                 if options.once:
                     nursery.cancel_scope.cancel()
 
-            async def serve(task_status: trio.TaskStatus[None]) -> None:
-                await serve_streams(
-                    receiver,
-                    permits.of,
-                    listener,
-                    security=security,
-                    on_received=received,
-                    task_status=task_status,
-                )
-
-            await nursery.start(serve)
+            serve = partial(serve_streams, receiver, permits.of, listener, security=security)
+            await nursery.start(partial(serve, on_received=received))
             log.warning("receiving at %s", where)
 
     stopped_by = await run_until_stopped(body, stop_within=_STOP_WITHIN)

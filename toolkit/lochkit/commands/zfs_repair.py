@@ -141,7 +141,8 @@ async def _list(options: ZfsRepairOptions, cases: list[Case]) -> None:
 def _repair(case: Case, repair: Repair) -> Iterator[str]:
     yield f"{case.replication.name}: {repair.option}: {shown(repair.title)}"
     for action in repair.actions:
-        where = f" (on {case.replication.to})" if action.side is Side.TARGET else ""
+        is_there = action.side is Side.TARGET and not case.is_local
+        where = f" (on {case.replication.to})" if is_there else ""
         yield from (f"    {shown(line)}{where}" for line in zfs_command(action).split("\n"))
     yield from (f"    LOSES {shown(one)}" for one in repair.loses)
     yield from (f"    costs {shown(one)}" for one in repair.costs)

@@ -1,26 +1,28 @@
 """What the modes of ``lochkit zfs`` have in common: a host's ZFS, its policy, an answer, an end."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
 
 from .. import logs
 from ..errors import ConfigError
 from ..runtime.signals import run_until_stopped
-from ..zfs.policy_types import Job, Policy, Replication
+from ..zfs.policy_types import Job, Policy
 from .output import Refused
 from .zfs_options import PolicyOptions
 
-__all__ = ["answered", "chosen_jobs", "jobs_here", "json_ready", "replication_named"]
+__all__ = ["answered", "chosen_jobs", "jobs_here"]
 
 
-async def answered(work: Callable[[], Awaitable[int]], *, stop_within: float = 20.0) -> int:
+async def answered(
+    work: Callable[[], Awaitable[int]], *, stop_within: float = 20.0, log_level: str = "warning"
+) -> int:
     """Do something, unless a signal asks for the end; the exit code.
 
     Args:
         work: what to do; its cleanup (children, holds, connections) must be bounded.
         stop_within: seconds that its cleanup may take.
+        log_level: from which on it logs, if the operator says nothing.
     """
-    logs.default_level("warning")
+    logs.default_level(log_level)
     codes: list[int] = []
 
     async def body() -> None:
@@ -56,30 +58,3 @@ def chosen_jobs(options: PolicyOptions, policy: Policy, names: Iterable[str]) ->
         if name not in by_name:
             raise Refused(f"there is no job {name!r} for this host: {', '.join(by_name)}")
     return tuple(by_name[name] for name in wanted) if wanted else here
-
-
-def replication_named(jobs: Iterable[Job], name: str) -> tuple[Job, Replication]:
-    """A replication by its name, with its job.
-
-    Raises:
-        Refused: there is none.
-    """
-    known: list[str] = []
-    for job in jobs:
-        for one in job.replications:
-            if one.name == name:
-                return job, one
-            known.append(one.name)
-    raise Refused(f"there is no replication {name!r}: {', '.join(known) or 'the policy has none'}")
-
-
-def json_ready(value: Any) -> Any:
-    """What JSON can say of guids: readers with 53 bits for a number would spoil them."""
-    if isinstance(value, Mapping):
-        return {
-            str(key): str(item) if str(key).lower().endswith("guid") else json_ready(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [json_ready(item) for item in value]
-    return value

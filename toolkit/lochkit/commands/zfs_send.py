@@ -42,12 +42,13 @@ class Done:
 async def run(options: ZfsSendOptions) -> int:
     """Send, and print what became of it."""
 
+    quiet = options.json or options.dry_run
+
     async def work() -> int:
         done = Done()
         host = await open_host(zfs=options.zfs)
         rate = RateLimit(options.rate) if options.rate else None
         hosts = load_policy(options.policy).policy.hosts if options.has_policy else {}
-        quiet = options.json or options.dry_run
         for replication, selection in _pushes(options):
             address = _address(options, replication.to, hosts.get(replication.to))
             target = target_of(host, replication.to, address, options.peers)
@@ -70,7 +71,7 @@ async def run(options: ZfsSendOptions) -> int:
             await print_lines([json.dumps([report_json(one) for one in done.reports])])
         return done.code
 
-    return await answered(work)
+    return await answered(work, log_level="warning" if quiet else "info")
 
 
 def _pushes(options: ZfsSendOptions) -> list[tuple[Replication, Selection]]:

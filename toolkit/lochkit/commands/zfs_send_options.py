@@ -160,6 +160,9 @@ class ZfsSendOptions(PolicyOptions):
             raise ValueError("name datasets and, last, the destination: lochkit zfs send A B")
         if self.compression not in COMPRESSIONS:
             raise ValueError(f"--compression is one of {', '.join(COMPRESSIONS)}")
+        for text in self.set_properties:
+            if "=" not in text:
+                raise ValueError(f"--set {text!r}: give NAME=VALUE")
         try:
             check_replication(self.name)
             for name in self.words[:-1]:
@@ -170,9 +173,6 @@ class ZfsSendOptions(PolicyOptions):
                 wanted_names(asked_replication(self))
         except (BadName, BadPolicy) as exc:
             raise ValueError(str(exc)) from exc
-        for text in self.set_properties:
-            if "=" not in text:
-                raise ValueError(f"--set {text!r}: give NAME=VALUE")
 
 
 def destination(word: str) -> tuple[str, str]:

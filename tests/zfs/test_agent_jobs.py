@@ -332,4 +332,5 @@ async def test_turns_are_waited_for_and_given_back(autojump_clock: Clock) -> Non
             await work(Work.DESTROY, 1)  # gives up
         assert len(turns.waiting) == 1
     assert done == [Work.SEND, Work.DESTROY]
-    assert turns.working == turns.waiting == ()
+    assert not turns.working
+    assert not turns.waiting

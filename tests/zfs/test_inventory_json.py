@@ -145,7 +145,7 @@ NAMES = st.text("abz019_.:-", min_size=1, max_size=12).filter(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(NAMES, st.integers(0, 2**64 - 1), st.integers(0, 9)), max_size=30),
     st.integers(1, 10),

@@ -8,7 +8,7 @@ from lochkit.zfs.layout import CursorKey, InventoryKey, Layout, OrderKey
 
 LAYOUT = Layout()
 
-WORDS = st.text(min_size=1, max_size=20).filter(lambda word: word.isprintable())
+WORDS = st.text("ab/%. é:-_\x00~", min_size=1, max_size=12)
 
 
 def test_keys_are_what_the_table_says() -> None:
@@ -23,7 +23,7 @@ def test_keys_are_what_the_table_says() -> None:
     assert LAYOUT.leader() == b"/lochkit/zfs/director/leader"
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(WORDS, WORDS, WORDS, WORDS, st.integers(0, 10**6))
 def test_every_key_is_read_back(a: str, b: str, c: str, d: str, page: int) -> None:
     layout = Layout(f"/{c.strip('/')}")
@@ -39,7 +39,7 @@ def test_every_key_is_read_back(a: str, b: str, c: str, d: str, page: int) -> No
     assert layout.cursors(a).contains(layout.cursor(CursorKey(a, b, c, d)))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(WORDS, WORDS, WORDS)
 def test_a_host_has_no_part_in_the_range_of_another(a: str, b: str, dataset: str) -> None:
     assert LAYOUT.inventories(a).contains(LAYOUT.inventory(b, dataset)) == (a == b)

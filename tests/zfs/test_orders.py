@@ -235,7 +235,7 @@ VALUES = st.recursive(
 KEYS = st.sampled_from([*OLD_TAKE, "Replication", "Address", "Exclude", "SourceDataset", "Type"])
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=8))
 def test_whatever_comes_is_an_order_or_refused(changes: dict[str, object]) -> None:
     try:

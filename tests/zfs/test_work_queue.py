@@ -151,7 +151,7 @@ JOBS = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(JOBS, st.data())
 def test_all_get_their_turn_and_nobody_is_ever_harmed(
     jobs: list[tuple[Work, list[Claim]]], data: st.DataObject

@@ -91,7 +91,7 @@ async def remote(
 
 async def serve(  # noqa: ASYNC128 (serve_streams says that it has started)
     receiver: Receiver,
-    permit: Permit,
+    permit: Permit | None,
     listener: Any,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,

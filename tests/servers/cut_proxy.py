@@ -32,7 +32,8 @@ class CutProxy:
         accepted: connections taken so far.
         bytes_in: bytes passed from servers to clients.
         bytes_out: bytes passed from clients to servers.
-        blocks: a silent mode for some only: called with the client's port, True is swallowed.
+        blocks: a silent mode for some only: called with the client's port, True is swallowed. It is
+            asked once for every connection, and again by :meth:`recheck`: to answer may be costly.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -42,6 +43,7 @@ class CutProxy:
         self._delay = 0.0
         self._allowance = math.inf
         self._open: dict[trio.CancelScope, int] = {}
+        self._answers: dict[int, tuple[Callable[[int], bool], bool]] = {}
         self.port = 0
         self.accepted = 0
         self.bytes_in = 0
@@ -119,6 +121,7 @@ class CutProxy:
 
     def recheck(self) -> None:
         """Ask :attr:`blocks` again about held connections."""
+        self._answers.clear()
         self._set(self._mode)
 
     def _set(self, mode: _Mode) -> None:
@@ -127,8 +130,15 @@ class CutProxy:
         self._changed = trio.Event()
 
     async def _clear(self, port: int) -> None:
-        while self._mode is _Mode.SILENT or self.blocks(port):
+        while self._mode is _Mode.SILENT or self._is_blocked(port):
             await self._changed.wait()
+
+    def _is_blocked(self, port: int) -> bool:
+        asked, answer = self._answers.get(port, (None, False))
+        if asked is not self.blocks:
+            answer = self.blocks(port)
+            self._answers[port] = self.blocks, answer
+        return answer
 
     async def _handle(self, client: trio.SocketStream) -> None:
         self.accepted += 1
@@ -139,6 +149,7 @@ class CutProxy:
             try:
                 port = int(client.socket.getpeername()[1])
                 self._open[scope] = port
+                self._answers.pop(port, None)  # of a connection before this one
                 await self._clear(port)
                 server = await trio.open_tcp_stream(*self._target)
                 async with server, trio.open_nursery() as nursery:

@@ -68,8 +68,8 @@ class Receive:
                 self._check_overwrite(target)
             return target
         if header.base is not None:
-            # ZFS looks for whoever has the base, and zfs-fuse (and OpenZFS, where one alone has it)
-            # goes on with that one.
+            # zfs-fuse looks for whoever has the base, and goes on with that one. OpenZFS refuses
+            # some such streams; nobody is to count on that.
             owner = self._state.owner(header.base, pool=pool_of(name))
             if owner is None:
                 raise self._failed(Failure.MISSING, f"destination {name!r} does not exist")

@@ -45,6 +45,7 @@ async def ran(*words: str, code: int = 0) -> Ran:
     return Ran(done.stdout.decode(), done.stderr.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.real_etcd
 async def test_they_read_etcd_at_one_revision(debian_etcd: Binaries, tmp_path: Path) -> None:
     texts: dict[str, str] = json.loads(SNAPSHOT.read_text())

@@ -126,6 +126,7 @@ async def test_every_kind_of_event(server: EtcdServer, tmp_path: Path) -> None:
             await is_true()
 
 
+@pytest.mark.slow
 async def test_what_changes_no_host_is_no_work(server: EtcdServer, tmp_path: Path) -> None:
     await small_cluster(server)
     mark = tmp_path / "reloads"
@@ -244,6 +245,7 @@ async def test_kill_cut_and_compaction_end_in_the_true_files(
             await dhcp.has(rendered(await server.dump("/lochness/")))
 
 
+@pytest.mark.slow
 async def test_a_lost_leader_and_a_lost_member(debian_etcd: Binaries, tmp_path: Path) -> None:
     with trio.fail_after(LIMIT):
         async with EtcdCluster.run(debian_etcd) as cluster:
@@ -401,6 +403,7 @@ async def test_once_without_etcd_is_75(tmp_path: Path) -> None:
         assert dhcp.files() == {}
 
 
+@pytest.mark.slow
 async def test_a_burst_is_a_handful_of_generations(server: EtcdServer, tmp_path: Path) -> None:
     await small_cluster(server)
     async with dhcping(tmp_path, "--etcd", server.endpoint) as dhcp:

@@ -116,6 +116,7 @@ async def test_another_run_of_the_command_brings_no_old_credentials_back(
         assert infos["password"] == "new"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [(signal.SIGKILL,), (signal.SIGTERM,) * 3])
 async def test_no_directory_is_left_behind(
     bench: RegistryBench, tmp_path: Path, numbers: tuple[signal.Signals, ...]

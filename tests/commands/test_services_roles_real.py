@@ -61,6 +61,7 @@ class Guarded:
         return await self.registry.ran(mode, "--user", user, *rest, code=code, environ=environ)
 
 
+@pytest.mark.slow
 async def test_what_is_missing_to_look_is_named(debian_etcd: Binaries) -> None:
     with trio.fail_after(LIMIT):
         async with Guarded.run(debian_etcd) as guarded:

@@ -24,6 +24,7 @@ async def is_there(etcd: Client, here: Registration) -> bool:
     return kv is not None and kv.lease == here.status.lease_id
 
 
+@pytest.mark.slow
 async def test_a_restart_of_etcd(debian_etcd: Binaries) -> None:
     """A short one, and one that takes longer than the lease lives; at the same time."""
     async with trio.open_nursery() as nursery:
@@ -68,6 +69,7 @@ async def test_a_store_that_has_lost_everything(debian_etcd: Binaries) -> None:
             assert await etcd.kv.get(b"/services_infos/web") is not None
 
 
+@pytest.mark.slow
 async def test_a_silent_endpoint_of_two(debian_etcd: Binaries) -> None:
     """While it holds a lease, and also while it has none yet."""
     with trio.fail_after(60):
@@ -104,6 +106,7 @@ async def test_a_silent_endpoint_of_two(debian_etcd: Binaries) -> None:
             assert kv is None
 
 
+@pytest.mark.slow
 async def test_members_that_die(debian_etcd: Binaries) -> None:
     with trio.fail_after(90):
         async with (
@@ -130,6 +133,7 @@ async def test_members_that_die(debian_etcd: Binaries) -> None:
             assert await etcd.leases.list() == ()
 
 
+@pytest.mark.slow
 async def test_a_partitioned_member(debian_etcd: Binaries) -> None:
     with trio.fail_after(90):
         async with (

@@ -75,6 +75,7 @@ async def one_after_the_other_lags(cluster: EtcdCluster) -> None:
         await trio.sleep(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", [leader_killed, leader_cut_off, one_after_the_other_lags])
 async def test_nothing_is_lost_and_nobody_is_down_for_it(
     debian_etcd: Binaries, trouble: Callable[[EtcdCluster], Awaitable[None]]

@@ -132,6 +132,7 @@ async def test_what_happened_while_cut_off_is_told_exactly(
                 assert told.index(f"down web/c removed{mark}") < told.index(f"new web/c{mark}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stalls", [False, True])
 async def test_a_silent_etcd_is_an_outage_and_no_end(debian_etcd: Binaries, stalls: bool) -> None:
     with trio.fail_after(LIMIT):

@@ -149,6 +149,7 @@ async def test_what_was_deleted_and_compacted_unseen_is_deleted(programs: Binari
                 assert set(seen.steps[-1].changes) == {b"/gone", b"/elsewhere"}
 
 
+@pytest.mark.slow
 async def test_a_black_hole_is_noticed_in_seconds_and_another_endpoint_taken(
     programs: Binaries,
 ) -> None:
@@ -189,6 +190,7 @@ async def test_a_store_that_went_back_is_noticed(programs: Binaries) -> None:
                 await seen.reaches({b"/restored": b"2"})
 
 
+@pytest.mark.slow
 async def test_a_cluster_that_loses_its_leader_and_then_a_member(programs: Binaries) -> None:
     rng = random.Random(4)
     with trio.fail_after(LIMIT):
@@ -229,6 +231,7 @@ async def test_a_member_cut_off_from_the_others_is_left(programs: Binaries) -> N
                 await seen.reaches({b"/a": b"2"})
 
 
+@pytest.mark.slow
 async def test_nothing_is_missed_while_a_member_lags(programs: Binaries) -> None:
     """Follow one member, let it fall behind, go on to it from a newer one: a lag is no restore."""
     with trio.fail_after(LIMIT):

@@ -143,6 +143,7 @@ async def test_logins(guarded: EtcdServer) -> None:
         await get(config_of(guarded.endpoint))
 
 
+@pytest.mark.slow
 async def test_tokens_that_expire_are_renewed_for_calls_and_for_watches(
     guarded: EtcdServer,
 ) -> None:

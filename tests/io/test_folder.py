@@ -230,6 +230,7 @@ def test_any_changes(
         files.apply(changes)
 
 
+@pytest.mark.slow
 def test_a_change_costs_the_same_among_many_files(tmp_path: Path) -> None:
     def cost(count: int) -> float:
         path = tmp_path / str(count)

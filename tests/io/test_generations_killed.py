@@ -38,20 +38,24 @@ def run(directory: Path, how: str, what: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_200_kills_at_random_moments_leave_a_whole_set(tmp_path: Path) -> None:
     assert "200 kills" in run(tmp_path, "random", "200")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["adopt", "again", "readopt", "prune"])
 def test_a_kill_before_any_step_leaves_a_whole_set(memory: Path, scenario: str) -> None:
     assert "steps" in run(memory, "kill", scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["adopt", "again", "readopt", "prune"])
 def test_any_step_may_fail_once(memory: Path, scenario: str) -> None:
     assert "steps" in run(memory, "fail", scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["adopt", "again", "readopt", "prune"])
 def test_everything_may_fail_from_any_step_on(memory: Path, scenario: str) -> None:
     assert "steps" in run(memory, "break", scenario)

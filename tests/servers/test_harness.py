@@ -158,6 +158,7 @@ async def test_a_cluster_elects_again(etcd_binary: Binaries) -> None:
             assert await first.dump("/") == {b"/a": b"1", b"/b": b"2"}
 
 
+@pytest.mark.slow
 async def test_an_isolated_leader_is_replaced(etcd_binary: Binaries) -> None:
     with trio.fail_after(50):
         async with EtcdCluster.run(etcd_binary) as cluster:

@@ -36,7 +36,8 @@ class BulkLimits:
     """What a transfer may take.
 
     Attributes:
-        idle: seconds in which the other end neither sends anything nor takes a byte.
+        idle: seconds in which nothing is heard from the other end. That the kernel takes bytes
+            for it says nothing: it takes megabytes for a host that is dead.
         stall: seconds without a byte of the stream, although the other end lives.
         rate: bytes per second; None is as many as there are.
     """
@@ -111,8 +112,8 @@ class BulkRelay:
         """Wait for the first of some events, or a time, or for nothing but the next heartbeat.
 
         Args:
-            socket: mask of events; ends and errors are always among them.
-            pipe: likewise; None is not even for its end.
+            socket: mask of events, with which come its end and its errors; 0: not even those.
+            pipe: likewise, but that 0 is for end and errors, and None is not even for those.
             until: time at which to return at the latest (``time.monotonic()``).
 
         Raises:
@@ -120,18 +121,24 @@ class BulkRelay:
             PeerSilent: a deadline has passed.
         """
         now = time.monotonic()
-        until = min(until, self._deadline(now), now + _LONGEST_WAIT)
+        silent = self._heard + self._limits.idle
+        until = min(until, silent, self._stalled(), now + _LONGEST_WAIT)
         beat = self._beaten + self._limits.heartbeat
         if now < beat:  # else it could not be sent: we are in the middle of a frame
             until = min(until, beat)
         poll = select.poll()
         poll.register(self._wake, _READ)
-        poll.register(self._socket, socket)
+        if socket:
+            poll.register(self._socket, socket)
         if pipe is not None:
             poll.register(self._pipe, pipe)
         found = dict(poll.poll(max(0.0, until - now) * 1000 + 1))
         if self._stopped:
             raise Stopped
+        # Not before the wait: we may have been asleep, and be about to read that it lives.
+        if not found and time.monotonic() >= silent:
+            raise PeerSilent(f"nothing was heard from {self._other} for {self._limits.idle:g} s")
+        self._check_stall()
         return Events(socket=found.get(self._socket, 0), pipe=found.get(self._pipe, 0))
 
     def heard(self) -> None:
@@ -140,6 +147,7 @@ class BulkRelay:
 
     def beat(self) -> None:
         """Show the other end that we live, if it is time to; between two frames of ours only."""
+        self._check_stall()
         now = time.monotonic()
         if now - self._beaten >= self._limits.heartbeat:
             self._beaten = now
@@ -167,14 +175,12 @@ class BulkRelay:
             if frame is not None:
                 return frame
 
-    def _deadline(self, now: float) -> float:
-        silent = self._heard + self._limits.idle
-        stalled = max(self._meter.last_progress, self._began) + self._limits.stall
-        if now >= silent:
-            raise PeerSilent(f"nothing was heard from {self._other} for {self._limits.idle:g} s")
-        if now >= stalled:
+    def _stalled(self) -> float:
+        return max(self._meter.last_progress, self._began) + self._limits.stall
+
+    def _check_stall(self) -> None:
+        if time.monotonic() >= self._stalled():
             raise PeerSilent(
                 f"not a byte of the stream has moved for {self._limits.stall:g} s, although "
                 f"{self._other} is alive"
             )
-        return min(silent, stalled)

@@ -21,6 +21,9 @@ from .peer_line import WRITE_LIMIT
 
 __all__ = ["PlainSender", "StreamEnd", "StreamSender", "TlsSender"]
 
+_HEARD_AT_ONCE: Final = 64
+"""Frames: who does nothing but send heartbeats must not keep us from all else."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEnd:
@@ -68,8 +71,8 @@ class StreamSender(BulkRelay):
 
     def listen(self) -> None:
         """Take note of what the other end says."""
-        while self._said is None:
-            frame = self.next_frame()
+        for _ in range(_HEARD_AT_ONCE):
+            frame = self.next_frame() if self._said is None else None
             if frame is None:
                 return
             if frame.kind is Kind.MESSAGE:
@@ -117,10 +120,8 @@ class StreamSender(BulkRelay):
     def _write(self, data: memoryview) -> None:
         while data:
             taken = self._line.write(data)
-            if taken:
-                self.heard()
-                data = data[taken:]
-            else:
+            data = data[taken:]
+            if not taken:
                 self._await_socket()
 
     def _flush(self) -> None:
@@ -170,7 +171,6 @@ class PlainSender(StreamSender):
             self._await_socket()
             return 0
         self._meter.add(moved)
-        self.heard()
         return moved
 
 

@@ -49,7 +49,7 @@ async def ask(line: Line, service: str, address: str) -> None:
     await write_all(line, encode_banner(service))
     said = await _read_line(line, REFUSAL_LIMIT)
     if not said:
-        raise PeerClosed(f"{address} hung up; perhaps it has too many connections")
+        raise PeerClosed(f"{address} hung up; perhaps it wants TLS, or no more connections")
     reason = check_answer(said, service)
     if reason is not None:
         raise PeerRefused(f"{address} refused: {reason}")

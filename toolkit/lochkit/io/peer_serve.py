@@ -11,7 +11,7 @@ import trio
 from ..errors import LochkitError, leaves
 from ..wire.addresses import is_own_network
 from ..wire.banner import encode_banner, encode_refusal
-from .peer_errors import PeerError, PeerRefused, PeerSilent
+from .peer_errors import PeerClosed, PeerError, PeerRefused, PeerSilent
 from .peer_faults import connected_with
 from .peer_greeting import hear, shake_hands
 from .peer_guests import Guests, ServeLimits
@@ -115,7 +115,8 @@ class _Server:
             if not all(isinstance(leaf, LochkitError) for leaf in leaves(exc)):
                 raise
             for leaf in leaves(exc):
-                log.warning("connection of %s: %s", visitor.address, leaf)
+                level = logging.INFO if isinstance(leaf, PeerClosed) else logging.WARNING
+                log.log(level, "connection of %s: %s", visitor.address, leaf)
         finally:
             self.guests.leave(visitor.host, was_in=visit.is_in)
 

@@ -135,7 +135,7 @@ class Peer:
             fileno: our end of a pipe; non-blocking while this runs, and not closed.
             meter: counts the bytes.
             rate: a limit for it.
-            idle: seconds in which the other end neither sends anything nor takes a byte.
+            idle: seconds in which nothing is heard from the other end, not even a heartbeat.
             stall: seconds without a byte of the stream, although the other end lives.
 
         Raises:

@@ -191,6 +191,8 @@ def tls_error(exc: ssl.SSLError, other: str) -> PeerError | PeerRefused:
     reason = exc.reason or str(exc)
     if isinstance(exc, ssl.SSLCertVerificationError):
         return PeerRefused(f"{other}: its certificate is refused: {exc.verify_message}")
+    if isinstance(exc, ssl.SSLEOFError):
+        return PeerError(f"{other} hung up during the handshake; has it too many connections?")
     if reason in _WITHOUT_CERTIFICATE:
         return PeerRefused(f"{other} showed no certificate")
     if reason in _OTHER_VERSION:

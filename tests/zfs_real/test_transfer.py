@@ -171,7 +171,7 @@ async def test_a_tree_with_placeholders(scene: Scene, way: Way) -> None:
 
 async def test_a_full_pool_is_reported(host: ProgramHost, pools: Pools, way: Way) -> None:
     scene = Scene(host, (pools.create(), pools.create(size_mb=64)), "data")
-    scene.snap("one", size=90)
+    scene.snap("one", size=36 if openzfs_version() else 70)
     async with way(scene) as target:
         report = await scene.run(target)
     assert report.datasets[0].failure is Failure.NO_SPACE

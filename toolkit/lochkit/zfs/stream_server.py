@@ -106,13 +106,19 @@ class _Client:
         self._who = f"{peer.name or 'anybody'} at {peer.address}"
 
     async def serve(self, greeting: Answer) -> None:
+        try:
+            await self._converse(greeting)
+        except PeerClosed:
+            return
+        except PeerError as exc:
+            _log.warning("%s: %s", self._who, exc)
+
+    async def _converse(self, greeting: Answer) -> None:
         await self._say(greeting)
         while True:
             try:
                 with trio.fail_after(self._limits.pause):
                     message = await self._peer.receive(timeout=self._limits.silent)
-            except PeerClosed:
-                return
             except trio.TooSlowError:
                 _log.info("%s wanted nothing for %g s", self._who, self._limits.pause)
                 return

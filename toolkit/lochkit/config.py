@@ -80,6 +80,7 @@ def _schema(name: str, cls: type[Any]) -> Any:
 
 
 def _typed_dict(name: str, keys: dict[str, Any]) -> Any:
+    name = name.replace("-", "_")  # cattrs makes it part of a function's name
     # The functional form wants literals for a type checker; this schema is known only at run time.
     return TypedDict(name, keys, total=False)  # type: ignore[operator]
 

@@ -30,11 +30,12 @@ As ZFS does it:
 - a full stream onto what exists is refused; with rollback only onto what has no snapshots;
 - an incremental stream wants its base on the target, and nothing written there since, in newer
   snapshots or after them; with rollback OpenZFS destroys those, unless they are held;
-- an incremental stream for a name that is not there goes to whatever dataset has its base;
+- an incremental stream for a name that is not there goes to whatever dataset has its base (as
+  zfs-fuse does it; OpenZFS 2.1 and 2.3 refuse plain ones, which nobody should count on);
 - a cut stream leaves nothing of the snapshot it was at, and all those before; with ``resumable`` a
   resume token, which the source's `read_token` and `send` understand;
 - what is received with `raw` and was encrypted has no key there;
-- `holds`, clones and `receiving` keep things from being destroyed.
+- holds and clones keep snapshots from being destroyed; a dataset is received into once at a time.
 """
 
 import os

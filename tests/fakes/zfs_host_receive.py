@@ -47,6 +47,8 @@ class Receive:
             failure = Failure.CUT if isinstance(exc, Short) else Failure.BAD_STREAM
             raise self._failed(failure, words) from None
         target = self._target(header)
+        if target.receiving:
+            raise self._failed(Failure.BUSY, "dataset is busy")
         base = header.base
         target.receiving = True
         try:

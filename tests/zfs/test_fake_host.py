@@ -267,6 +267,24 @@ async def test_a_block_that_is_left_early_leaves_no_pipe_and_no_half_snapshot() 
     assert "bulk/copy" not in there.state.datasets
 
 
+async def test_a_dataset_is_received_into_once_at_a_time() -> None:
+    here, there = hosts()
+    await relay(here, there, spec(here, "ssd/data@a"), to("bulk/copy"))
+    async with (
+        here.send(spec(here, "ssd/data@b", "a")) as sending,
+        there.receive(to("bulk/copy")) as receiving,
+    ):
+        await trio.to_thread.run_sync(copy, sending.fileno, receiving.fileno, 10_000)
+        while not there.state.find("bulk/copy").receiving:  # noqa: ASYNC110
+            await trio.lowlevel.checkpoint()
+        with pytest.raises(ZfsError) as caught:
+            await relay(here, there, spec(here, "ssd/data@b", "a"), to("bulk/copy"))
+        assert caught.value.failure is Failure.BUSY
+        await trio.to_thread.run_sync(copy, sending.fileno, receiving.fileno)
+        await receiving.finish()
+    assert there.state.names("bulk/copy") == ["a", "b"]
+
+
 async def test_encrypted_datasets() -> None:
     here, there = hosts()
     here.state.make("ssd/secret", encrypted=True, key_loaded=False)

@@ -46,8 +46,9 @@ async def look(path: Path) -> Sequence[Found]:
 
 def _files(path: Path) -> Sequence[Path]:
     with telling("can not read", path):
+        if not path.exists():
+            raise ConfigError(f"there is no {path}")
         if not path.is_dir():
-            path.stat()
             return [path]
         # The copies of the authority's certificate for the hosts are no further ones.
         below = sorted(file for file in path.glob("*/*.crt") if file.stem == file.parent.name)

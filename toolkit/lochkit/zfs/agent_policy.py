@@ -81,15 +81,12 @@ def _read_toml(path: str, *, plaintext: bool) -> AgentPolicy:
     faults: list[str] = []
     permits = read_clients(Table(document, "", faults), plaintext=plaintext)
     rest = {key: value for key, value in document.items() if key != "clients"}
-    read = None
-    if rest or "clients" not in document:  # a host that only receives has no jobs
-        try:
-            read = read_policy(rest)
-        except BadPolicy as exc:
-            faults = [*str(exc).split("\n"), *faults]
+    try:  # a host that only serves others has no jobs
+        read = read_policy(rest, needs_jobs="clients" not in document)
+    except BadPolicy as exc:
+        _raise(path, [*str(exc).split("\n"), *faults])
+        raise
     _raise(path, faults)
-    if read is None:
-        return AgentPolicy(permits=permits)
     return AgentPolicy(policy=read.policy, permits=permits, warnings=read.warnings)
 
 

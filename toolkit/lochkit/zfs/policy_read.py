@@ -53,8 +53,12 @@ class PolicyRead:
     warnings: tuple[str, ...] = ()
 
 
-def read_policy(document: Mapping[str, object]) -> PolicyRead:
+def read_policy(document: Mapping[str, object], *, needs_jobs: bool = True) -> PolicyRead:
     """Return the policy that a parsed document says.
+
+    Args:
+        document: what was parsed.
+        needs_jobs: a policy without jobs is a mistake; it is none of a host that only serves.
 
     Raises:
         BadPolicy: it has faults: one line each, with the path in the document and what to do.
@@ -66,7 +70,7 @@ def read_policy(document: Mapping[str, object]) -> PolicyRead:
     hosts = {name: _host(table, name, one) for name, one in named.items()}
     jobs = [read_job(one, zone=zone) for one in table.tables("job")]
     table.close()
-    if not jobs and not faults:
+    if needs_jobs and not jobs and not faults:
         faults.append("job: missing: a policy has at least one [[job]]")
     if faults:
         raise BadPolicy("\n".join(faults))

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import trio
 
 from ..errors import TransientError
-from ..etcd.errors import EtcdError
+from ..etcd.errors import AuthFailed, EtcdError, PermissionDenied
 from ..etcd.keepalive import KeptLease
 from ..etcd.messages import Compare, KeyValue, LeaseGrantResponse, RequestOp, TxnResponse
 from ..etcd.operations import delete, put
@@ -36,8 +36,6 @@ _AGAIN: Final = Backoff(base=0.5, maximum=15.0)
 _SOON: Final = 1.0
 """Seconds that further changes are waited for after one."""
 _FAREWELL: Final = 2.0  # seconds
-_SILENCE: Final = 20.0
-"""Seconds that one request may take."""
 
 
 class _Keys(Protocol):
@@ -90,6 +88,7 @@ class Publisher:
         board: where to say how it stands.
         ttl: seconds that everything outlives a host that dies.
         every: seconds after which everything is read anew without any reason.
+        patience: seconds that one request may take.
         jitter: numbers in [0, 1).
     """
 
@@ -103,6 +102,7 @@ class Publisher:
         board: Board,
         ttl: int = 30,
         every: float = 60.0,
+        patience: float = 20.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._etcd = etcd
@@ -112,9 +112,10 @@ class Publisher:
         self._board = board
         self._ttl = ttl
         self._every = every
+        self._patience = patience
         self._jitter = jitter
         self._there: dict[bytes, bytes] = {}
-        self._wanted = trio.Event()
+        self._wanted, self._urgent = trio.Event(), trio.Event()
         self._rounds = 0
         self._told: Inventory | None = None
         self._told_rounds = 0
@@ -134,6 +135,7 @@ class Publisher:
         """See `Publishing`; `timeout` in seconds."""
         begun_after = self._rounds
         self._wanted.set()
+        self._urgent.set()
         with trio.move_on_after(timeout):
             while self._told_rounds <= begun_after:
                 await self._news.wait()
@@ -153,7 +155,7 @@ class Publisher:
             try:
                 await self._hold()
             except EtcdError as exc:
-                if not isinstance(exc, TransientError) and not self._told_rounds:
+                if isinstance(exc, PermissionDenied | AuthFailed) and not self._told_rounds:
                     raise
                 if trio.current_time() - began > 10 * self._ttl:
                     failures = 0
@@ -169,7 +171,7 @@ class Publisher:
         """
         self._there = {}
         leases = self._etcd.leases
-        granted = await leases.grant(self._ttl, timeout=_SILENCE)
+        granted = await leases.grant(self._ttl, timeout=self._patience)
         try:
             lost = trio.CancelScope()
             async with leases.keep_alive(granted.ID, granted.TTL, on_lost=lost.cancel):
@@ -188,22 +190,29 @@ class Publisher:
         record = json.dumps(record_document(self._record), separators=(",", ":")).encode()
         await self._write(Changes(put={self._layout.agent(self._record.host): record}), lease)
         self._back()
+        failures = 0
         while True:
-            self._wanted = trio.Event()
+            self._wanted, self._urgent = trio.Event(), trio.Event()
             self._rounds += 1
-            this_round = self._rounds
+            this_round, wait = self._rounds, self._every
             try:
                 inventory = await self._read()
             except ZfsError as exc:
-                log.warning("what there is can not be read: %s", exc)
+                failures += 1
+                wait = min(wait, _AGAIN.jittered(failures, self._jitter()))
+                (log.warning if failures == 1 else log.debug)(
+                    "what there is can not be read, trying again: %s", exc
+                )
             else:
+                failures = 0
                 await self._tell(inventory, lease)
                 self._told, self._told_rounds = inventory, this_round
                 self._news.set()
                 self._news = trio.Event()
-            with trio.move_on_after(self._every):
+            with trio.move_on_after(wait):
                 await self._wanted.wait()
-                await trio.sleep(_SOON)
+                with trio.move_on_after(_SOON):
+                    await self._urgent.wait()
 
     async def _tell(self, inventory: Inventory, lease: int) -> None:
         wanted = await trio.to_thread.run_sync(keys_of, inventory, self._layout, self._record.host)
@@ -216,7 +225,7 @@ class Publisher:
     async def _write(self, part: Changes, lease: int) -> None:
         operations = [put(key, value, lease=lease) for key, value in part.put.items()]
         operations += (delete(KeyRange.exact(key)) for key in part.delete)
-        await self._etcd.kv.txn((), operations, timeout=_SILENCE)
+        await self._etcd.kv.txn((), operations, timeout=self._patience)
 
     async def _warn_of_other(self) -> None:
         """Say so if another process tells of the same host."""

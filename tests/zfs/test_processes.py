@@ -1,6 +1,7 @@
 """Child processes of the host: bounded, timed, never left behind; with scripts in place of zfs."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from lochkit.io.process import Child, StopPlan
+from lochkit.zfs import processes
 from lochkit.zfs.errors import Failure, ZfsError, ZfsUnavailable
 from lochkit.zfs.processes import environment, find_program, open_running, run_streaming
 
@@ -64,6 +67,27 @@ async def test_a_process_that_takes_too_long_is_killed() -> None:
             assert (await running.ended(0.1)).status is None
 
 
+async def test_one_that_the_kernel_does_not_let_go_is_waited_for_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one is that waits for a pool which does not answer: not even killing ends it."""
+    deaf = trio.Event()
+
+    async def no_stop(child: Child, plan: StopPlan) -> None:
+        deaf.set()
+
+    monkeypatch.setattr(Child, "stop", no_stop)
+    monkeypatch.setattr(processes, "_KERNEL_SECONDS", 0.01)
+    async with open_running(["sleep", "60"], ENV):
+        pass
+    assert deaf.is_set()
+    (pid,) = (child for child in children() if comm(child) == "sleep")
+    os.kill(int(pid), signal.SIGKILL)
+    with trio.fail_after(5):
+        while pid in children():  # noqa: ASYNC110 (it is waited for by nobody we could ask)
+            await trio.sleep(0.01)
+
+
 async def test_what_it_leaves_running_keeps_nobody_waiting() -> None:
     with trio.fail_after(10):
         async with open_running(["sh", "-c", "sleep 5 & echo hello >&2"], ENV) as running:
@@ -110,6 +134,10 @@ async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
         assert caught.value.failure is Failure.UNAVAILABLE
     with pytest.raises(ZfsUnavailable, match="no such program"):
         find_program("no-such-zfs", ENV)
+
+
+def comm(child: str) -> str:
+    return Path(f"/proc/{child}/comm").read_text().strip()
 
 
 async def test_the_environment_is_plain() -> None:

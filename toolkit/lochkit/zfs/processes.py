@@ -26,6 +26,7 @@ _CHUNK: Final = 256 * 1024
 _KEPT: Final = 32 * 1024  # bytes of error output, of its beginning and of its end
 _DRAIN_SECONDS: Final = 0.5
 _STOP: Final = StopPlan(timeout=2.0)
+_KERNEL_SECONDS: Final = 10.0  # a killed process ends when the kernel has done what it is doing
 _SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -75,7 +76,7 @@ class Running:
             with trio.move_on_after(_DRAIN_SECONDS):
                 await self._said_all.wait()
             return Ended(status=status, stderr=self._stderr())
-        await self._child.stop(_STOP)
+        await self._stop()
         return Ended(status=None, stderr=self._stderr())
 
     async def _listen(self) -> None:
@@ -92,8 +93,17 @@ class Running:
         return (self._head + self._tail).decode("utf-8", "replace")
 
     async def _stop(self) -> None:
+        if self._child.exit is not None:
+            return
+        await self._child.stop(_STOP)
+        with trio.move_on_after(_KERNEL_SECONDS):
+            await self._process.wait()
         if self._child.exit is None:
-            await self._child.stop(_STOP)
+            # Its pool does not answer. It ends when that does, and is waited for until then.
+            trio.lowlevel.spawn_system_task(self._process.wait)
+
+    async def _close(self) -> None:
+        await self._stop()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 await stream.aclose()
@@ -129,7 +139,7 @@ async def open_running(
     """Start a process in a session of its own, and listen to its error output.
 
     An exception of the block comes out as it is. Leaving the block stops the process, which takes
-    at most three seconds.
+    as long as ZFS needs to let go of it, but not more than 13 seconds.
 
     Args:
         argv: the command and its arguments.
@@ -152,7 +162,7 @@ async def open_running(
                 carried = exc
             finally:
                 with trio.CancelScope(shield=True):  # bounded by the plan
-                    await running._stop()  # noqa: ASYNC102
+                    await running._close()  # noqa: ASYNC102
                 nursery.cancel_scope.cancel()
     finally:
         if carried is not None:

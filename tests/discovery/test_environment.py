@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 import trustme
@@ -184,6 +185,7 @@ def test_base64_may_be_in_lines() -> None:
             "is an encrypted key",
         ),
     ],
+    ids=count(),  # the values are made anew in every process
 )
 def test_what_is_no_pem_is_an_error_of_its_variable(variable: str, value: str, why: str) -> None:
     with pytest.raises(ConfigError, match=f"^{variable} {why}") as caught:

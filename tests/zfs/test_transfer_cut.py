@@ -53,7 +53,7 @@ async def test_it_goes_on_wherever_the_connection_was_cut() -> None:
     scissors = Scissors(iter([max(3000, two - one) for one, two in pairwise([0, *cuts])]))
     async with remote(there, through=scissors.through) as target:
         report = await run(here, target, retries=PATIENT)
-    assert report.ok, report
+    assert report.ok, report.datasets[0].message
     assert there.state.guids("bulk/data") == here.state.guids("ssd/data")
     assert scissors.connections == 51
     assert scissors.passed < 6_000_000

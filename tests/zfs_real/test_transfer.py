@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import trio
 
+from lochkit.io.bulk_meter import Meter
 from lochkit.runtime.backoff import Backoff
 from lochkit.wire.trailer import Trailer
 from lochkit.zfs.errors import Failure
@@ -216,7 +217,7 @@ async def test_an_incremental_stream_never_goes_to_another_dataset(scene: Scene)
         session.admit(lie) as admission,
     ):
         assert isinstance(admission, Admission)
-        result = await admission.receive(partial(_pour, stream))
+        result = await admission.receive(partial(_pour, stream), meter=Meter())
     assert isinstance(result, Failed)
     assert result.failure is Failure.BAD_STREAM
     assert guids(victim) == before

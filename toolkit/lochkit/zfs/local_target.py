@@ -87,7 +87,7 @@ class _LocalSession:
         async with self._session.admit(offer) as admission:
             if isinstance(admission, Received):
                 return admission
-            result = await admission.receive(fill, trusted=True)
+            result = await admission.receive(fill, meter=meter, trusted=True)
         if isinstance(result, Failed):
             for exc in of_sender:
                 raise exc

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from ..io.bulk_meter import Meter
 from ..io.peer_errors import PeerError, SinkClosed
 from ..wire.trailer import Trailer
 from .errors import Failure, Refused, ZfsError
@@ -50,17 +51,22 @@ class Admission:
         self._session, self._accepted = session, accepted
         self.offer = offer
 
-    async def receive(self, fill: Fill, *, trusted: bool = False) -> Received | Failed:
+    async def receive(
+        self, fill: Fill, *, meter: Meter, trusted: bool = False
+    ) -> Received | Failed:
         """Receive the stream, and look at what has become of it.
 
         Args:
             fill: writes the stream to a pipe, and returns the sender's verdict on it.
+            meter: counts what it has written.
             trusted: it comes from this host: not compressed, and nobody need watch it.
 
         Returns:
             What has become of it, also when the connection to the client has broken.
         """
-        return await self._session.receive(self.offer, self._accepted, fill, trusted=trusted)
+        return await self._session.receive(
+            self.offer, self._accepted, fill, meter=meter, trusted=trusted
+        )
 
 
 class ReceivingSession:
@@ -171,10 +177,9 @@ class ReceivingSession:
                     yield Admission(self, offer, judgement)
 
     async def receive(
-        self, offer: Offer, accepted: Accepted, fill: Fill, *, trusted: bool
+        self, offer: Offer, accepted: Accepted, fill: Fill, *, meter: Meter, trusted: bool
     ) -> Received | Failed:
         """See `Admission.receive`."""
-        arrived = 0
         async with self._host.receive(accepted.spec) as receiving:
             watch = self._receiver.watch
             try:
@@ -184,7 +189,6 @@ class ReceivingSession:
                     compression="none" if trusted else offer.compression,
                     watch=None if trusted or watch is None else watch(offer),
                 )
-                arrived = trailer.bytes
                 trouble = _of_sender(offer, trailer)
             except SinkClosed:
                 trouble = None  # zfs receive says why
@@ -199,7 +203,7 @@ class ReceivingSession:
             # When the sender's end was the first, zfs receive complains of nothing but that.
             trouble = trouble or ended
         after = (await self._host.dataset(offer.dataset)).get(offer.dataset)
-        result = judge_result(offer, accepted.before, after, trouble=trouble, arrived=arrived)
+        result = judge_result(offer, accepted.before, after, trouble=trouble, arrived=meter.bytes)
         if isinstance(result, Received) and after is not None:
             self._owe(offer, after)
         return result

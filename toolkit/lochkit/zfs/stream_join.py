@@ -104,7 +104,6 @@ class _Join:
         self._meter, self._rate, self._stall, self._watch = meter, rate, stall, watch
         self._stopped = False
         self._moved = 0
-        self._sink_gone: float | None = None
         self._last = time.monotonic()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._buffer = memoryview(bytearray(_WATCHED if watch else 0))
@@ -162,6 +161,11 @@ class _Join:
             except BlockingIOError:  # the source has some: so the sink is full
                 self._wait_sink()
                 continue
+            except BrokenPipeError:
+                # Also when there is nothing to be moved: its reader has seen the end before us.
+                if self._has_ended():
+                    return 0
+                raise
             self._count(count)
             return count
 
@@ -178,22 +182,23 @@ class _Join:
             if events.get(self._source):
                 return True
             if events.get(self._sink):
-                # Its reader has ended; it may have seen the end of the stream before we do.
-                now = time.monotonic()
-                self._sink_gone = self._sink_gone or now
-                if now - self._sink_gone >= _LATE_SECONDS:
-                    raise BrokenPipeError
-                self._pause(0.02, only_source=True)
+                if self._has_ended():
+                    return False
+                raise BrokenPipeError
+
+    def _has_ended(self) -> bool:
+        """Whether the source comes to its end, now or in a moment, with nothing before it."""
+        events = self._poll({self._source: select.POLLIN}, most=_LATE_SECONDS)
+        found = events.get(self._source, 0)
+        return bool(found) and not found & select.POLLIN
 
     def _wait_sink(self) -> None:
         self._poll({self._sink: select.POLLOUT})
 
-    def _pause(self, seconds: float, *, only_source: bool = False) -> None:
+    def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        wanted = {self._source: select.POLLIN} if only_source else {}
         while (left := until - time.monotonic()) > 0:
-            if self._poll(wanted, most=left):
-                return
+            self._poll({}, most=left)
 
     def _poll(self, wanted: dict[int, int], *, most: float = _FOREVER) -> dict[int, int]:
         poll = select.poll()

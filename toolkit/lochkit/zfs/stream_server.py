@@ -163,18 +163,18 @@ class _Client:
 
     async def _receive(self, admission: Admission) -> Received | Failed:
         await self._say(Accept())
-        in_step = False
+        meter, in_step = Meter(), False
 
         async def fill(fileno: int) -> Trailer:
             nonlocal in_step
             trailer = await self._peer.receive_stream(
-                fileno, meter=Meter(), idle=self._limits.silent, stall=self._limits.stall
+                fileno, meter=meter, idle=self._limits.silent, stall=self._limits.stall
             )
             in_step = True
             return trailer
 
         try:
-            result = await admission.receive(fill)
+            result = await admission.receive(fill, meter=meter)
         except ZfsError as exc:
             result = Failed(failure=exc.failure, message=str(exc))
         await self._say(result)

@@ -17,6 +17,7 @@ kernel() {
         "$(dependency "$headers" '^linux-headers-.*-common$')" "$(dependency "$headers" '^linux-kbuild-')"
     # The headers name their common tree by its absolute path.
     sed -i "s#\([[:space:]]\)/usr/src/#\1$KDIR/usr/src/#g" "$KDIR/usr/src/$headers/Makefile"
+    depmod -b "$KDIR" "$KVER" # the package's own script would have run it
     touch "$KDIR/.done"
 }
 
@@ -27,6 +28,8 @@ modules() {
     [ ! -e "$MODULES/.done" ] || return 0
     rm -rf "$MODULES" "$work/src-$version"
     mkdir -p "$MODULES"
+    # Debugging information would be stripped in the end; without it the compiler has less to do.
+    export KCFLAGS=-g0
     # Unpacked rather than installed, it neither asks about its licence nor calls dkms.
     unpack "$work/src-$version" "zfs-dkms=$version"
     source=$(echo "$work/src-$version"/usr/src/zfs-*)
@@ -36,8 +39,7 @@ modules() {
         --with-linux-obj="$KDIR/usr/src/linux-headers-$KVER") >"$MODULES/configure.log" 2>&1 ||
         fail "configure failed, see $MODULES/configure.log"
     say "zfs $version: compiling"
-    # Without debugging information, which would be stripped anyway.
-    (cd "$source" && make -j"$(nproc)" KCFLAGS=-g0) >"$MODULES/make.log" 2>&1 ||
+    (cd "$source" && make -j"$(nproc)") >"$MODULES/make.log" 2>&1 ||
         fail "make failed, see $MODULES/make.log"
     find "$source/module" -name '*.ko' -exec cp -t "$MODULES" {} +
     strip --strip-debug "$MODULES"/*.ko

@@ -255,12 +255,13 @@ async def test_filesystems_and_names(host: ProgramHost, fresh: Callable[..., str
     await fails(failure=Failure.MISSING, doing=host.rename_dataset(data, parent + "/nothing"))
 
 
-async def test_a_slow_zfs_is_killed(real_zfs: str, tmp_path: Path) -> None:
+async def test_a_slow_zfs_is_killed(probed: Capabilities, tmp_path: Path) -> None:
     slow = tmp_path / "zfs"
-    slow.write_text("#!/bin/sh\n[ $# = 0 ] && exec zfs\n[ $1 = version ] && exit 1\nsleep 60\n")
+    slow.write_text("#!/bin/sh\nsleep 60\n")
     slow.chmod(0o755)
-    host = await open_host(zfs=str(slow), timeout=0.3, inventory_timeout=0.3)
-    with trio.fail_after(10):
+    limits = {"timeout": 0.3, "inventory_timeout": 0.3, "stream_end_timeout": 0.3}
+    host = ProgramHost(ZfsProgram(str(slow), **limits), probed)
+    with trio.fail_after(30):
         await fails(failure=Failure.TIMEOUT, doing=host.take(["a@b"]))
         await fails(failure=Failure.TIMEOUT, doing=host.inventory())
 

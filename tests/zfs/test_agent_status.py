@@ -139,18 +139,18 @@ def test_transfers_are_on_the_board_while_they_last() -> None:
         ),
     )
     reporter.received("ssd/pg", step, Received(guid=1, bytes=100, snapshots=1))
-    assert board.status.transfers == ()
+    assert not board.status.transfers
     reporter.moved("ssd/pg", 1, 1.0)  # too late
     reporter.started("ssd/pg", step, None)
     reporter.retrying("ssd/pg", "busy", 1.0)
-    assert board.status.transfers == ()
+    assert not board.status.transfers
     reporter.started("ssd/pg", step, None)
     report = DatasetReport(source="ssd/pg", target="bulk/pg", outcome=Outcome.SENT)
     reporter.finished(report)
-    assert board.status.transfers == ()
+    assert not board.status.transfers
     reporter.started("ssd/pg", step, None)
     reporter.end()
-    assert board.status.transfers == ()
+    assert not board.status.transfers
 
 
 async def test_notes_survive_a_restart(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from .order_server import OrderServer
 from .order_work import OrderWork
 from .receiver import Receiver
 from .stream_server import serve_streams
+from .stream_watch import WatchMaker, ZfsWatch
 from .work_queue import Claim, Work
 
 __all__ = ["Agent"]
@@ -60,6 +61,7 @@ class Agent:
         host: the ZFS of this host; borrowed.
         etcd: where to tell; exactly if the settings say what. Borrowed.
         notifier: the service manager.
+        watch: what looks at the streams of other hosts; see `Receiver`.
         clock: seconds since 1970.
 
     Attributes:
@@ -73,6 +75,7 @@ class Agent:
         etcd: Client | None = None,
         *,
         notifier: Notifier | None = None,
+        watch: WatchMaker | None = ZfsWatch,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -101,6 +104,7 @@ class Agent:
         self._receiver = Receiver(
             host,
             streams=settings.streams,
+            watch=watch,
             guard=lambda dataset: turns.turn(Work.RECEIVE, (Claim(dataset=dataset),)),
         )
         targets = Targets(

@@ -1,8 +1,10 @@
 """The chores of a job: taking its snapshots, sending them, destroying those that are not kept."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
+
+import trio
 
 from .agent_chore import Chore, ChoreFailed
 from .agent_due import due_takes
@@ -31,8 +33,9 @@ _LOOK_EVERY: Final = 60.0
 """Seconds after which a job that sends as soon as possible looks for snapshots of others."""
 _SURE_EVERY: Final = 900.0
 """Seconds after which it asks the destination, too, though there is nothing new here."""
-_TAKES: Final = 60.0
-"""Seconds that a send waits for a take of the same tick."""
+_BEFORE: Final = 60.0
+"""Seconds that a send waits for a take that is due, and a destroy for both, to be done. A send that
+takes longer is at work by then, and has the datasets for itself: see `work_queue`."""
 _AT_ONCE: Final = 500
 """Snapshots destroyed with one command: its words are limited."""
 
@@ -159,7 +162,7 @@ class SendChore(Chore):
         """See `Chore`."""
         site, replication = self._site, self._replication
         if self._take is not None:  # what is taken at this very tick is to be sent
-            await self._take.settled(timeout=_TAKES)
+            await self._take.settled(timeout=_BEFORE)
         seen = await self._look() if self.as_soon_as_possible else None
         if seen is not None and seen == self._seen and site.clock() < self._sure_until:
             return ""
@@ -194,13 +197,14 @@ class PruneChore(Chore):
         job: whose; with `keep` and a template.
         site: the host.
         notes: what destinations have.
+        before: the job's other chores, which go first when they are due.
     """
 
-    def __init__(self, job: Job, site: Site, notes: Notes) -> None:
+    def __init__(self, job: Job, site: Site, notes: Notes, before: Sequence[Chore] = ()) -> None:
         assert job.keep is not None
         assert job.snapshot is not None
         self._job, self._keep, self._template = job, job.keep, job.snapshot.template
-        self._site, self._notes = site, notes
+        self._site, self._notes, self._before = site, notes, tuple(before)
         super().__init__(
             ChoreStatus(job=job.name, work=Work.DESTROY.value),
             Pace(every=_PRUNE_EVERY, poked=True),
@@ -210,6 +214,9 @@ class PruneChore(Chore):
 
     async def do(self) -> str:
         """See `Chore`."""
+        with trio.move_on_after(_BEFORE):
+            for chore in self._before:
+                await chore.settled(timeout=_BEFORE)
         site, destroyed = self._site, 0
         failures: list[str] = []
         for dataset in await read_selected(site, self._job.datasets):

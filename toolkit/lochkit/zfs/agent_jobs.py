@@ -149,10 +149,12 @@ class JobSet:
         team = _Team(job=job)
         if job.snapshot is not None and job.snapshot.schedule is not None:
             team.take = TakeChore(job, site, notes, team.taken)
-        team.sends += (SendChore(job, one, site, notes, team.confirmed, team.take) for one in job.replications)
+        team.sends += (
+            SendChore(job, one, site, notes, team.confirmed, team.take) for one in job.replications
+        )
         if job.snapshot is not None:
             if job.keep is not None:
-                team.prunes.append(PruneChore(job, site, notes))
+                team.prunes.append(PruneChore(job, site, notes, list(team.all())))
             team.prunes += (
                 PruneTargetChore(job, one, site, self._targets, self._orders)
                 for one in job.replications

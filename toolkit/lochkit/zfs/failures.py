@@ -32,6 +32,7 @@ _ROWS: Final = (
         Failure.STALE_TOKEN,
         r"cannot resume send: .*(no longer|does not exist|not an earlier)"
         r"|cannot receive resume stream: (kernel modules must be upgraded|Resuming recv on existing"
+        r"|incompatible embedded data"
         r"|destination .* (does not exist|exists))",
     ),
     (Failure.BAD_REQUEST, r"resume token is corrupt|resume token version"),

@@ -6,6 +6,7 @@ from typing import Final
 from .verdict import Figure
 from .zfs_planning_bench import bench_planning, bench_pruning
 from .zfs_relay_bench import bench_relay
+from .zfs_tools_bench import bench_tools
 
 __all__ = ["bench_zfs"]
 
@@ -13,6 +14,7 @@ PARTS: Final[Mapping[str, Callable[[int], tuple[dict[str, object], list[Figure]]
     "relay": bench_relay,
     "plan": bench_planning,
     "prune": bench_pruning,
+    "tools": bench_tools,
 }
 """Each part takes the number of rounds, and returns its numbers and what was promised."""
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ..options import Subcommand, argument, flag
+from ..zfs.agent_policy import AgentPolicy, load_agent_policy
 from ..zfs.errors import BadPolicy
-from ..zfs.policy_files import load_policy
-from ..zfs.policy_read import PolicyRead
+from ..zfs.permits import Permit
 from ..zfs.policy_read_checks import check_for_director
 from ..zfs.policy_types import Job, Replication
 from ..zfs.policy_write import policy_document
@@ -52,9 +52,9 @@ async def run(options: ZfsCheckPolicyOptions) -> int:
 
     async def work() -> int:
         faults: list[str] = []
-        read: PolicyRead | None = None
+        read: AgentPolicy | None = None
         try:
-            read = load_policy(path)
+            read = load_agent_policy(path, None, plaintext=True)
         except BadPolicy as exc:
             faults = str(exc).split("\n")
         if read is not None and options.director:
@@ -74,7 +74,7 @@ async def run(options: ZfsCheckPolicyOptions) -> int:
     return await answered(work)
 
 
-def _toml(read: PolicyRead) -> list[str]:
+def _toml(read: AgentPolicy) -> list[str]:
     import tomli_w  # needed here alone
 
     comments = [f"# {warning}" for warning in read.warnings]
@@ -82,7 +82,7 @@ def _toml(read: PolicyRead) -> list[str]:
 
 
 def _lines(
-    path: str, read: PolicyRead | None, faults: list[str], warnings: tuple[str, ...]
+    path: str, read: AgentPolicy | None, faults: list[str], warnings: tuple[str, ...]
 ) -> Iterator[str]:
     yield from faults
     yield from (f"{path}: warning: {warning}" for warning in warnings)
@@ -91,7 +91,19 @@ def _lines(
         return
     for job in read.policy.jobs:
         yield from _job(job)
+    for name, permit in read.permits.clients.items():
+        yield from _client(name, permit)
+    if read.permits.anonymous is not None:
+        yield from _client("whoever comes in plain text", read.permits.anonymous)
     yield f"{path}: {counted(len(read.policy.jobs), 'job')}, no fault"
+
+
+def _client(name: str, permit: Permit) -> Iterator[str]:
+    yield f"{name} may write to {', '.join(permit.write) or 'nothing'}"
+    if permit.rollback:
+        yield "    and have rolled back what is there"
+    if permit.orders:
+        yield f"    and order {', '.join(sorted(permit.orders))} of {', '.join(permit.orders_on)}"
 
 
 def _job(job: Job) -> Iterator[str]:

@@ -11,11 +11,10 @@ from ..zfs.host import open_host
 from ..zfs.host_types import ZfsHost
 from ..zfs.model import Inventory
 from ..zfs.names import check_dataset
-from ..zfs.policy_files import load_policy
 from ..zfs.tags import parse_cursor, parse_tag
 from .output import Refused, counted, print_lines, table
 from .zfs_options import PolicyOptions
-from .zfs_running import answered
+from .zfs_running import answered, policy_of
 
 __all__ = ["SUBCOMMAND", "Held", "ZfsHoldsOptions", "run"]
 
@@ -105,7 +104,7 @@ def _judge(options: ZfsHoldsOptions) -> Judge | None:
         return lambda name, _: name not in options.replication
     if not options.has_policy:
         return None
-    jobs = load_policy(options.policy).policy.jobs
+    jobs = policy_of(options).jobs
     known = frozenset(one.name for job in jobs for one in job.replications)
     return lambda name, received: None if received else name in known
 

@@ -15,7 +15,6 @@ from ..zfs.host_types import ZfsHost
 from ..zfs.model import Dataset
 from ..zfs.offers import InventoryRequest
 from ..zfs.plan_many import Planned
-from ..zfs.policy_files import load_policy
 from ..zfs.policy_read_checks import selects
 from ..zfs.policy_types import Job, Policy, Replication
 from ..zfs.replicator_look import Looker
@@ -23,7 +22,7 @@ from ..zfs.targets import Target
 from .output import Refused
 from .zfs_jobs import Jobs
 from .zfs_options import PolicyOptions
-from .zfs_running import chosen_jobs
+from .zfs_running import chosen_jobs, policy_of
 from .zfs_targets import LOCAL
 
 __all__ = ["Case", "LookOptions", "dataset_argument", "look_at_all"]
@@ -145,7 +144,7 @@ async def look_at_all(options: LookOptions, dataset: str) -> list[Case]:
     Raises:
         Refused: there is no such dataset, or it has no such destination.
     """
-    policy = load_policy(options.policy).policy
+    policy = policy_of(options)
     wanted = _destinations(options, policy, dataset)
     host = await open_host(zfs=options.zfs)
     jobs = Jobs(host, policy.hosts, options.peers, now=int(time.time()))

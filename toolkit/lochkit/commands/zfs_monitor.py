@@ -25,13 +25,12 @@ from ..zfs.errors import BadPolicy
 from ..zfs.host import open_host
 from ..zfs.host_types import ZfsHost
 from ..zfs.model import Dataset
-from ..zfs.policy_files import load_policy
 from ..zfs.policy_types import Job, Replication
 from ..zfs.selecting import missing_roots, select
 from .output import print_lines, shown
 from .zfs_jobs import Jobs
 from .zfs_options import PolicyOptions
-from .zfs_running import answered, chosen_jobs
+from .zfs_running import answered, chosen_jobs, policy_of
 
 __all__ = ["SUBCOMMAND", "ZfsMonitorOptions", "run"]
 
@@ -113,7 +112,7 @@ async def run(options: ZfsMonitorOptions) -> int:
 
 
 async def _judge(options: ZfsMonitorOptions) -> tuple[list[Age], list[str]]:
-    policy = load_policy(options.policy).policy
+    policy = policy_of(options)
     jobs = chosen_jobs(options, policy, options.jobs)
     host = await open_host(zfs=options.zfs)
     now = int(time.time())

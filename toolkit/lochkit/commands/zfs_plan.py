@@ -9,13 +9,12 @@ from typing import Final
 from ..options import Subcommand, argument, flag, shared
 from ..peer_options import PeerOptions
 from ..zfs.host import open_host
-from ..zfs.policy_files import load_policy
 from ..zfs.pruning import Pruning
 from ..zfs.reports import report_json
 from .output import counted, print_lines, shown
 from .zfs_jobs import JobPlan, Jobs
 from .zfs_options import PolicyOptions
-from .zfs_running import answered, chosen_jobs
+from .zfs_running import answered, chosen_jobs, policy_of
 from .zfs_showing import pruning_lines, report_lines
 
 __all__ = ["SUBCOMMAND", "ZfsPlanOptions", "run"]
@@ -38,7 +37,7 @@ async def run(options: ZfsPlanOptions) -> int:
     """Print what would be done; 1 if something stands in the way."""
 
     async def work() -> int:
-        policy = load_policy(options.policy).policy
+        policy = policy_of(options)
         host = await open_host(zfs=options.zfs)
         jobs = Jobs(host, policy.hosts, options.peers, now=int(time.time()))
         plans = [await jobs.look(job) for job in chosen_jobs(options, policy, options.jobs)]

@@ -15,7 +15,6 @@ from ..zfs.keep_rules import parse_keep
 from ..zfs.model import Dataset
 from ..zfs.names import check_dataset
 from ..zfs.naming import NameTemplate
-from ..zfs.policy_files import load_policy
 from ..zfs.policy_types import HostAddress, Job, Selection, SnapshotPolicy
 from ..zfs.pruning import Pruning
 from ..zfs.selecting import missing_roots, select
@@ -23,7 +22,7 @@ from .output import Refused, counted, print_lines
 from .zfs_jobs import Jobs
 from .zfs_options import PolicyOptions
 from .zfs_plan import pruning_names
-from .zfs_running import answered, chosen_jobs
+from .zfs_running import answered, chosen_jobs, policy_of
 from .zfs_showing import pruning_lines
 
 __all__ = ["SUBCOMMAND", "ZfsPruneOptions", "run"]
@@ -101,7 +100,7 @@ async def _look(options: ZfsPruneOptions, host: ZfsHost) -> list[Pruning]:
     if options.keep:
         jobs = (_own_job(options),)
     else:
-        policy = load_policy(options.policy).policy
+        policy = policy_of(options)
         jobs, hosts = chosen_jobs(options, policy, options.job), dict(policy.hosts)
     looker = Jobs(host, hosts, options.peers, now=now)
     found: list[Pruning] = []

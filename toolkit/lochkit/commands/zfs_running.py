@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from .. import logs
 from ..errors import ConfigError
 from ..runtime.signals import run_until_stopped
+from ..zfs.agent_policy import load_agent_policy
 from ..zfs.policy_types import Job, Policy
 from .output import Refused
 from .zfs_options import PolicyOptions
 
-__all__ = ["answered", "chosen_jobs", "jobs_here"]
+__all__ = ["answered", "chosen_jobs", "jobs_here", "policy_of"]
 
 
 async def answered(
@@ -31,6 +32,15 @@ async def answered(
     stopped_by = await run_until_stopped(body, stop_within=stop_within)
     # Not a clean end as that of a daemon: what was asked for is not done.
     return codes[0] if stopped_by is None else 128 + stopped_by
+
+
+def policy_of(options: PolicyOptions) -> Policy:
+    """The policy that was named, which may be an agent's, with what its clients may do.
+
+    Raises:
+        BadPolicy: it can not be read, or has faults: a line each.
+    """
+    return load_agent_policy(options.policy, None).policy
 
 
 def jobs_here(policy: Policy, host: str) -> tuple[Job, ...]:

@@ -9,14 +9,13 @@ from ..io.rate import RateLimit
 from ..options import Subcommand
 from ..runtime.backoff import Backoff
 from ..zfs.host import open_host
-from ..zfs.policy_files import load_policy
 from ..zfs.policy_types import HostAddress, Replication, Selection
 from ..zfs.replicator import replicate
 from ..zfs.reports import Report, report_json
 from ..zfs.stream_limits import Retries
 from .output import print_lines
 from .zfs_progress import open_reporter
-from .zfs_running import answered, chosen_jobs
+from .zfs_running import answered, chosen_jobs, policy_of
 from .zfs_send_options import ZfsSendOptions, asked_replication
 from .zfs_showing import report_lines
 from .zfs_targets import target_of
@@ -48,7 +47,7 @@ async def run(options: ZfsSendOptions) -> int:
         done = Done()
         host = await open_host(zfs=options.zfs)
         rate = RateLimit(options.rate) if options.rate else None
-        hosts = load_policy(options.policy).policy.hosts if options.has_policy else {}
+        hosts = policy_of(options).hosts if options.has_policy else {}
         for replication, selection in _pushes(options):
             address = _address(options, replication.to, hosts.get(replication.to))
             target = target_of(host, replication.to, address, options.peers)
@@ -80,7 +79,7 @@ def _pushes(options: ZfsSendOptions) -> list[tuple[Replication, Selection]]:
             roots=options.words[:-1], recursive=options.recursive, exclude=options.exclude
         )
         return [(asked_replication(options), selection)]
-    jobs = chosen_jobs(options, load_policy(options.policy).policy, options.job)
+    jobs = chosen_jobs(options, policy_of(options), options.job)
     found = [(one, job.datasets) for job in jobs for one in job.replications]
     if not found:
         raise ConfigError(f"{', '.join(options.job)}: nothing is sent anywhere")

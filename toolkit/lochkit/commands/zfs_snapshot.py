@@ -13,12 +13,11 @@ from ..zfs.host import open_host
 from ..zfs.model import Dataset, Inventory
 from ..zfs.names import check_dataset, check_snapshot_name, pool_of
 from ..zfs.naming import NameTemplate
-from ..zfs.policy_files import load_policy
 from ..zfs.policy_types import Selection
 from ..zfs.selecting import missing_roots, select
 from .output import Refused, print_lines
 from .zfs_options import PolicyOptions
-from .zfs_running import answered, chosen_jobs
+from .zfs_running import answered, chosen_jobs, policy_of
 
 __all__ = ["SUBCOMMAND", "ZfsSnapshotOptions", "run"]
 
@@ -123,7 +122,7 @@ def _wanted(options: ZfsSnapshotOptions) -> list[tuple[Selection, NameTemplate, 
         )
         return [(selection, NameTemplate(prefix=options.prefix), options.skip_unwritten)]
     found = []
-    for job in chosen_jobs(options, load_policy(options.policy).policy, options.job):
+    for job in chosen_jobs(options, policy_of(options), options.job):
         if job.snapshot is None:
             raise Refused(f"the job {job.name!r} takes no snapshots")
         skip = options.skip_unwritten or job.snapshot.skip_unwritten

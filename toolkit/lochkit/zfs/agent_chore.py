@@ -3,7 +3,7 @@
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from .agent_pace import Pace
 from .agent_status import ChoreStatus
 from .errors import ZfsError
 
-__all__ = ["Chore", "ChoreFailed", "expected"]
+__all__ = ["Chore", "ChoreFailed", "all_settled", "expected"]
 
 log = logging.getLogger(__name__)
 
@@ -163,3 +163,10 @@ class Chore(ABC):
             **facts,
         )
         self._board.chore(self._status)
+
+
+async def all_settled(chores: Iterable[Chore], *, timeout: float) -> None:
+    """Wait until none of them is due or under way, but not for longer than `timeout` seconds."""
+    with trio.move_on_after(timeout):
+        for chore in chores:
+            await chore.settled(timeout=timeout)

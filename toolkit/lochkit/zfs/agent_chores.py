@@ -4,9 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import trio
-
-from .agent_chore import Chore, ChoreFailed
+from .agent_chore import Chore, ChoreFailed, all_settled
 from .agent_due import due_takes
 from .agent_notes import Notes
 from .agent_pace import Pace
@@ -23,7 +21,7 @@ from .pruning import Pruning, plan_pruning
 from .selecting import missing_roots, select
 from .work_queue import Claim, Work
 
-__all__ = ["PruneChore", "SendChore", "TakeChore", "claims_of", "destroy_all"]
+__all__ = ["BEFORE", "PruneChore", "SendChore", "TakeChore", "claims_of", "destroy_all"]
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +31,7 @@ _LOOK_EVERY: Final = 60.0
 """Seconds after which a job that sends as soon as possible looks for snapshots of others."""
 _SURE_EVERY: Final = 900.0
 """Seconds after which it asks the destination, too, though there is nothing new here."""
-_BEFORE: Final = 60.0
+BEFORE: Final = 60.0
 """Seconds that a send waits for a take that is due, and a destroy for both, to be done. A send that
 takes longer is at work by then, and has the datasets for itself: see `work_queue`."""
 _AT_ONCE: Final = 500
@@ -162,7 +160,7 @@ class SendChore(Chore):
         """See `Chore`."""
         site, replication = self._site, self._replication
         if self._take is not None:  # what is taken at this very tick is to be sent
-            await self._take.settled(timeout=_BEFORE)
+            await self._take.settled(timeout=BEFORE)
         seen = await self._look() if self.as_soon_as_possible else None
         if seen is not None and seen == self._seen and site.clock() < self._sure_until:
             return ""
@@ -214,9 +212,7 @@ class PruneChore(Chore):
 
     async def do(self) -> str:
         """See `Chore`."""
-        with trio.move_on_after(_BEFORE):
-            for chore in self._before:
-                await chore.settled(timeout=_BEFORE)
+        await all_settled(self._before, timeout=BEFORE)
         site, destroyed = self._site, 0
         failures: list[str] = []
         for dataset in await read_selected(site, self._job.datasets):

@@ -153,10 +153,13 @@ class JobSet:
             SendChore(job, one, site, notes, team.confirmed, team.take) for one in job.replications
         )
         if job.snapshot is not None:
+            before = list(team.all())
             if job.keep is not None:
-                team.prunes.append(PruneChore(job, site, notes, list(team.all())))
+                team.prunes.append(PruneChore(job, site, notes, before))
             team.prunes += (
-                PruneTargetChore(job, one, site, self._targets, self._orders)
+                PruneTargetChore(
+                    job, one, site, targets=self._targets, orders=self._orders, before=before
+                )
                 for one in job.replications
                 if one.keep is not None
             )

@@ -1,10 +1,11 @@
 """The chore that destroys, at a destination, what is not kept there of what a job has sent."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
-from .agent_chore import Chore, ChoreFailed
-from .agent_chores import destroy_all, read_selected
+from .agent_chore import Chore, ChoreFailed, all_settled
+from .agent_chores import BEFORE, destroy_all, read_selected
 from .agent_pace import Pace
 from .agent_prune import needs_of_target
 from .agent_site import Site
@@ -39,16 +40,25 @@ class PruneTargetChore(Chore):
         site: the host.
         targets: how destinations are reached.
         orders: how orders are given.
+        before: the job's other chores, which go first when they are due.
     """
 
     def __init__(
-        self, job: Job, replication: Replication, site: Site, targets: Targets, orders: OrderClient
+        self,
+        job: Job,
+        replication: Replication,
+        site: Site,
+        *,
+        targets: Targets,
+        orders: OrderClient,
+        before: Sequence[Chore] = (),
     ) -> None:
         assert job.snapshot is not None
         assert replication.keep is not None
         self._job, self._replication, self._keep = job, replication, replication.keep
         self._template = job.snapshot.template
         self._site, self._targets, self._orders = site, targets, orders
+        self._before = tuple(before)
         super().__init__(
             ChoreStatus(
                 job=job.name,
@@ -63,6 +73,7 @@ class PruneTargetChore(Chore):
 
     async def do(self) -> str:
         """See `Chore`."""
+        await all_settled(self._before, timeout=BEFORE)
         site, selection, replication = self._site, self._job.datasets, self._replication
         sources = await read_selected(site, selection)
         names = {target_name(one.name, selection, replication.target): one for one in sources}

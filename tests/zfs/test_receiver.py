@@ -159,7 +159,7 @@ async def _pipe_with(data: bytes) -> AsyncIterator[int]:
         os.close(ours)
 
 
-async def test_two_streams_never_go_into_one_dataset() -> None:
+async def test_two_streams_never_go_into_one_dataset(autojump_clock: object) -> None:
     there = target_host()
     receiver = receiver_of(there)
     wish = Offer(replication="job", dataset="bulk/a", to=SnapshotId(guid=7, name="one"))

@@ -58,7 +58,7 @@ class Receiver:
         self._guard = guard
         self._slots = trio.Semaphore(streams)
         self._of_client: Counter[str] = Counter()
-        self._busy: set[str] = set()
+        self._busy: dict[str, trio.Event] = {}
 
     def greeting(self, permit: Permit) -> Greeting:
         """What a client is told first."""
@@ -91,25 +91,40 @@ class Receiver:
         Raises:
             Refused: BUSY, another stream is being received into it; LIMIT, there are too many.
         """
-        if dataset in self._busy:
-            raise Refused(
-                f"{dataset}: another stream is being received into it",
-                failure=Failure.BUSY,
-                dataset=dataset,
-            )
+        await self.quiet(dataset)
         if self._of_client[permit.client] >= permit.streams:
             raise Refused(
                 f"{permit.client} has {permit.streams} streams under way, which is its limit",
                 failure=Failure.LIMIT,
             )
-        self._busy.add(dataset)
+        over = self._busy[dataset] = trio.Event()
         self._of_client[permit.client] += 1
         try:
             async with self._turn(dataset):
                 yield
         finally:
             self._of_client[permit.client] -= 1
-            self._busy.discard(dataset)
+            del self._busy[dataset]
+            over.set()
+
+    async def quiet(self, dataset: str) -> None:
+        """Wait until no stream is received into a dataset.
+
+        Where a connection broke, the receive it belonged to takes a moment to end, and until then
+        nobody can tell how far it has come.
+
+        Raises:
+            Refused: BUSY, it takes too long.
+        """
+        with trio.move_on_after(self.limits.queue):
+            while (busy := self._busy.get(dataset)) is not None:
+                await busy.wait()
+            return
+        raise Refused(
+            f"{dataset}: another stream is being received into it",
+            failure=Failure.BUSY,
+            dataset=dataset,
+        )
 
     @asynccontextmanager
     async def _turn(self, dataset: str) -> AsyncIterator[None]:

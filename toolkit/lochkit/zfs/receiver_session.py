@@ -96,6 +96,7 @@ class ReceivingSession:
         found: dict[str, Dataset] = {}
         at = 0.0
         for name in request.datasets:
+            await self._receiver.quiet(name)
             one = await self._host.dataset(name, properties=request.properties)
             found |= one.datasets
             at = at or one.at

@@ -116,7 +116,7 @@ class Course:
         if isinstance(verdict, Resume) and (verdict.token.received or 0) > self._resumed_at:
             # More has arrived than the last time: the line is bad, and it gets there.
             self._resumed_at = verdict.token.received or 0
-            self._failures = 0
+            self._failures, self._surprised = 0, False
 
     def received(self, step: Step, result: Received) -> None:
         """The target has confirmed the first of the streams that are left."""

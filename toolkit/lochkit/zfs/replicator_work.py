@@ -110,16 +110,17 @@ class Workshop:
 
     async def _work(self, session: TargetSession) -> None:
         while not self._agenda.finished:
-            name = self._agenda.take(trio.current_time())
+            now = trio.current_time()
+            name = self._agenda.take(now)
             if name is None:
-                await self._wait()
+                await self._wait(now)
                 continue
             await self._advance(self._courses[name], session)
             self._changed.set()
             self._changed = trio.Event()
 
-    async def _wait(self) -> None:
-        now = trio.current_time()
+    async def _wait(self, now: float) -> None:
+        """Wait until there may be something to take; nothing could be taken at `now`."""
         wakes = self._agenda.wakes(now)
         with trio.move_on_after(float("inf") if wakes is None else wakes - now):
             await self._changed.wait()

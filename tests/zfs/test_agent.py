@@ -8,10 +8,13 @@ import pytest
 import trio
 
 from lochkit.errors import ConfigError
+from lochkit.etcd.client import Client, open_client
+from lochkit.etcd.config import EtcdConfig, parse_endpoints
+from lochkit.etcd.prefix import KeyRange
 from lochkit.io.lockfile import LockHeld
 from lochkit.io.notify import Notifier
 from lochkit.zfs.agent import Agent
-from lochkit.zfs.agent_settings import AgentSettings
+from lochkit.zfs.agent_settings import AgentSettings, Etcd
 from lochkit.zfs.agent_status import AgentStatus, ChoreStatus, read_status
 from lochkit.zfs.errors import BadPolicy
 from lochkit.zfs.order_client import Destination, OrderClient
@@ -19,6 +22,8 @@ from lochkit.zfs.orders import Action, Order
 from lochkit.zfs.policy_types import HostAddress
 from tests.fakes.zfs_host import FakeHost
 from tests.io.peering import Hosts
+from tests.servers.etcd_server import EtcdServer
+from tests.servers.ports import free_port
 
 VAULT = """
 [clients.web1]
@@ -83,6 +88,10 @@ class Bench:
         file.write_text(policy)
         return file
 
+    def free_ports(self) -> dict[str, int]:
+        """What is told in etcd must be known before anybody listens."""
+        return {"orders_port": free_port(), "streams_port": free_port()}
+
     def status(self, host: str) -> AgentStatus:
         return read_status((self.directory / host / "agent.json").read_bytes())
 
@@ -92,13 +101,15 @@ def bench(hosts: Hosts, tmp_path: Path) -> Bench:
     return Bench(hosts, tmp_path)
 
 
-def agent(settings: AgentSettings, host: FakeHost) -> Agent:
-    return Agent(settings, host, notifier=Notifier({}), watch=None)
+def agent(settings: AgentSettings, host: FakeHost, etcd: Client | None = None) -> Agent:
+    return Agent(settings, host, etcd, notifier=Notifier({}), watch=None)
 
 
 @asynccontextmanager
-async def running(settings: AgentSettings, host: FakeHost) -> AsyncIterator[Agent]:
-    found = agent(settings, host)
+async def running(
+    settings: AgentSettings, host: FakeHost, etcd: Client | None = None
+) -> AsyncIterator[Agent]:
+    found = agent(settings, host, etcd)
     async with trio.open_nursery() as nursery:
         await nursery.start(found.run)
         with trio.fail_after(30):  # noqa: ASYNC100 (the test's)
@@ -143,6 +154,26 @@ async def test_a_policy_is_all_that_two_agents_need(bench: Bench) -> None:
         status = bench.status(host)
         assert (status.host, status.state, status.transfers) == (host, "stopped", ())
         assert (bench.directory / host).stat().st_mode & 0o777 == 0o700
+
+
+async def test_agents_find_each_other_in_etcd(bench: Bench, one_etcd: EtcdServer) -> None:
+    config = EtcdConfig(endpoints=parse_endpoints((one_etcd.endpoint,)))
+    tells = Etcd(namespace="/agents", address="127.0.0.1", ttl=5)
+    async with open_client(config) as etcd:
+        settings = bench.settings("vault", VAULT, etcd=tells, **bench.free_ports())
+        async with running(settings, bench.vault, etcd) as vault:
+            await until(vault, lambda status: status.etcd == "connected")
+            policy = JOB.format(to="vault", orders=1, streams=1).split("[[job]]", 1)[1]
+            settings = bench.settings("web1", "[[job]]" + policy, listen=None, etcd=tells)
+            async with running(settings, bench.web1, etcd) as web1:
+                await until(
+                    web1,
+                    lambda status: (
+                        len(status.chores) == 4
+                        and chore(status, "destroy", "vault").message == "3 destroyed"
+                    ),
+                )
+        assert await etcd.kv.count(KeyRange.prefix(b"/agents/")) == 0
 
 
 async def test_another_pool_of_the_same_host_will_do(bench: Bench) -> None:

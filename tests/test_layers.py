@@ -7,6 +7,7 @@ decision; forgetting to name it fails a test.
 import ast
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -203,7 +204,17 @@ class Module(NamedTuple):
 
     name: str
     is_package: bool
-    tree: ast.Module
+    source: str
+
+    @property
+    def tree(self) -> ast.Module:
+        """The source read: by the test, for to read all would take every worker seconds."""
+        return _parse(self.source)
+
+
+@lru_cache(maxsize=1)
+def _parse(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def modules() -> list[Module]:
@@ -212,7 +223,7 @@ def modules() -> list[Module]:
         parts = list(path.relative_to(SOURCE).with_suffix("").parts)
         if is_package := parts[-1] == "__init__":
             parts.pop()
-        found.append(Module(".".join(parts), is_package, ast.parse(path.read_text())))
+        found.append(Module(".".join(parts), is_package, path.read_text()))
     return found
 
 
@@ -269,10 +280,11 @@ def faults(module: Module, everything: frozenset[str]) -> Iterator[str]:
             yield f"{module.name} calls trio.run"
 
 
-NAMES = frozenset(module.name for module in modules())
+MODULES = modules()
+NAMES = frozenset(module.name for module in MODULES)
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_knows_only_what_its_layer_may(module: Module) -> None:
     assert list(faults(module, NAMES)) == []
 
@@ -297,7 +309,7 @@ def test_a_module_knows_only_what_its_layer_may(module: Module) -> None:
     ],
 )
 def test_what_is_forbidden_is_found(name: str, source: str, fault: str) -> None:
-    module = Module(name, is_package=False, tree=ast.parse(source))
+    module = Module(name, is_package=False, source=source)
     everything = frozenset({"lochkit.etcd.client", "lochkit.runtime.signals"})
     assert any(fault in found for found in faults(module, everything))
 
@@ -316,7 +328,7 @@ def test_what_is_forbidden_is_found(name: str, source: str, fault: str) -> None:
     ],
 )
 def test_what_is_allowed_is_not_found(name: str, source: str) -> None:
-    module = Module(name, is_package=False, tree=ast.parse(source))
+    module = Module(name, is_package=False, source=source)
     everything = frozenset({"lochkit.runtime.signals", "lochkit.cli"})
     assert list(faults(module, everything)) == []
 

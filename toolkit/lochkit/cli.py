@@ -66,6 +66,10 @@ SUBCOMMANDS: Final[Mapping[str, Entry]] = {
         "lochkit.commands.zfs_agent",
         "Own the ZFS datasets of a host: snapshots, retention, replication.",
     ),
+    "zfs-director": Entry(
+        "lochkit.commands.zfs_director",
+        "Have the agents of all hosts do what one policy wants.",
+    ),
 }
 
 SHARED_TABLES: Final[Mapping[str, type[Any]]] = {

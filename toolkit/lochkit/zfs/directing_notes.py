@@ -18,6 +18,8 @@ _AGAIN: Final = Backoff(base=5.0, maximum=600.0)
 _SETTLE: Final = 60.0
 """Seconds in which an agent tells etcd of what it has done; then the same is ordered again."""
 
+_LOST_AFTER: Final = 3600.0  # seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -154,7 +156,11 @@ class Notes:
         for key in [one for one in self._ticks if one[0] not in jobs]:
             del self._ticks[key]
 
-    def forget_datasets(self, there: Collection[str]) -> None:
-        """Forget troubles with datasets that are nowhere any more."""
-        for pursuit in [one for one in self._standings if one.dataset not in there]:
-            del self._standings[pursuit]
+    def tidy(self, now: float, there: Collection[str]) -> None:
+        """Forget what counts for nothing any more: success of long ago, and troubles of long ago
+        with datasets that are nowhere."""
+        for pursuit, how in list(self._standings.items()):
+            settled = not how.remembers and how.done_until < now
+            lost = pursuit.dataset not in there and how.failed_at < now - _LOST_AFTER
+            if settled or (how.remembers and lost):
+                del self._standings[pursuit]

@@ -36,16 +36,18 @@ class _Host:
         record: of its agent; None: it is silent.
         datasets: by name; None: that can not be read, or not yet.
         pages: the values as they are in etcd, by dataset.
+        created: the revision that made the agent's key: another one for every lease.
         grown_at: when something was told that had not been before, or the agent came.
         complete: it has told everything.
     """
 
-    __slots__ = ("complete", "datasets", "grown_at", "pages", "record")
+    __slots__ = ("complete", "created", "datasets", "grown_at", "pages", "record")
 
     def __init__(self) -> None:
         self.record: AgentRecord | None = None
         self.datasets: dict[str, Dataset | None] = {}
         self.pages: dict[str, dict[int, bytes]] = defaultdict(dict)
+        self.created = 0
         self.grown_at = 0.0
         self.complete = False
 
@@ -154,16 +156,16 @@ class Sightings:
 
     def _take_agent(self, name: str, new: KeyValue | None, *, now: float, listed: bool) -> None:
         host = self._hosts[name]
-        before, host.record = host.record, None
+        host.record = None
         if new is None:
-            host.complete = False
+            host.complete, host.created = False, 0
             return
         record = read_record(json.loads(new.value))
         if record.host != name:
             raise BadInventory(f"it says that it is {record.host[:80]!r}")
         host.record = record
-        if before is None or before.instance != record.instance:
-            host.complete = False
+        if host.created != new.create_revision:
+            host.complete, host.created = False, new.create_revision
             # Of what was there before us we know since when; one that comes has all to tell yet.
             host.grown_at = min(now, record.started) if listed else now
 
@@ -219,7 +221,7 @@ def _together(pages: Mapping[int, bytes]) -> Dataset | None:
     parsed = [json.loads(pages[number]) for number in sorted(pages)]
     if any(not isinstance(one, dict) for one in parsed):
         raise BadInventory("dataset: not an object")
-    stamps = {one.get("Stamp") for one in parsed}
+    stamps = {str(one.get("Stamp")) for one in parsed}
     if 0 not in pages or len(stamps) > 1 or parsed[0].get("Pages", 1) != len(parsed):
         return None
     return read_dataset(parsed)

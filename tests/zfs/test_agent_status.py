@@ -96,7 +96,7 @@ async def test_the_file_says_what_the_board_says(tmp_path: Path) -> None:
         for chore in WHOLE.chores:
             board.chore(chore)
         with trio.fail_after(10):
-            while not path.exists() or len(read_status(path.read_bytes()).chores) < 2:
+            while not path.exists() or len(read_status(path.read_bytes()).chores) < 2:  # noqa: ASYNC110 (files tell no trio.Event)
                 await trio.sleep(0.02)
         nursery.cancel_scope.cancel()
     assert read_status(path.read_bytes()).at == 9.0

@@ -152,10 +152,10 @@ class Agent:
             self._check_credentials()
             async with trio.open_nursery() as nursery:
                 await start(nursery, self._status)
-                if self._publisher is not None:
-                    await start(nursery, self._publisher)
                 if self._settings.listen is not None:
                     await self._serve(nursery, self._settings.listen)
+                if self._publisher is not None:
+                    await start(nursery, self._publisher)
                 await start(nursery, self._jobs)
                 self._follow(followed)
                 nursery.start_soon(self._reload_when_asked)
@@ -268,6 +268,8 @@ class Agent:
                 on_received=self._received,
             )
         )
+        if self._publisher is not None:
+            self._publisher.listening(orders=orders.port, streams=streams.port)
         self.board.say(listening={"orders": _shown(orders), "streams": _shown(streams)})
 
     def _received(self, dataset: str) -> None:

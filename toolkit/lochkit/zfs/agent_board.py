@@ -29,6 +29,9 @@ class Board:
     Args:
         first: how it stands at the start.
         clock: seconds since 1970.
+
+    Attributes:
+        version: another number after each change.
     """
 
     def __init__(self, first: AgentStatus, *, clock: Callable[[], float] = time.time) -> None:
@@ -37,6 +40,7 @@ class Board:
         self._chores: dict[ChoreKey, ChoreStatus] = {}
         self._transfers: dict[object, TransferStatus] = {}
         self._changed = trio.Event()
+        self.version = 0
 
     @property
     def status(self) -> AgentStatus:
@@ -76,13 +80,15 @@ class Board:
             self._transfers[key] = transfer
         self._tell()
 
-    async def changed(self) -> None:
-        """Wait until something has changed."""
-        await self._changed.wait()
-        self._changed = trio.Event()
+    async def changed(self, since: int) -> None:
+        """Wait until something has changed since `version` was this."""
+        while self.version == since:
+            await self._changed.wait()
 
     def _tell(self) -> None:
+        self.version += 1
         self._changed.set()
+        self._changed = trio.Event()
 
 
 class StatusFile:
@@ -107,9 +113,10 @@ class StatusFile:
         """Write until cancelled."""
         task_status.started()
         while True:
+            written = self._board.version
             await self.write()
             await trio.sleep(_SHORTEST)
-            await self._board.changed()
+            await self._board.changed(written)
 
     async def write(self) -> None:
         """Write the file now; that it can not be written is logged, and keeps nobody from work."""

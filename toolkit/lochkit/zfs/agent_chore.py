@@ -3,7 +3,8 @@
 import logging
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from .agent_board import Board
 from .agent_pace import Pace
 from .agent_status import ChoreStatus
 from .errors import ZfsError
+from .locks import Turns
+from .work_queue import Claim, Work
 
 __all__ = ["Chore", "ChoreFailed", "all_settled", "expected"]
 
@@ -96,6 +99,14 @@ class Chore(ABC):
         with trio.move_on_after(timeout):
             while self._running or self.is_due:
                 await self._ended.wait()
+
+    @asynccontextmanager
+    async def turn(self, turns: Turns, work: Work, claims: Iterable[Claim]) -> AsyncIterator[None]:
+        """As `Turns.turn`, and the board says that it waits."""
+        self._say(state="queued")
+        async with turns.turn(work, claims):
+            self._say(state="running")
+            yield
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Do it whenever it is due, until cancelled."""

@@ -91,7 +91,7 @@ class TakeChore(Chore):
     async def do(self) -> str:
         """See `Chore`."""
         site, selection = self._site, self._job.datasets
-        async with site.turns.turn(Work.TAKE, claims_of(selection)):
+        async with self.turn(site.turns, Work.TAKE, claims_of(selection)):
             datasets = await read_selected(site, selection)
             takes = due_takes(
                 datasets, self._policy, handled=self._pace.handled, now=int(site.clock())
@@ -165,7 +165,8 @@ class SendChore(Chore):
         if seen is not None and seen == self._seen and site.clock() < self._sure_until:
             return ""
         self._seen = None
-        async with site.turns.turn(Work.SEND, claims_of(self._selection, replication.name)):
+        claims = claims_of(self._selection, replication.name)
+        async with self.turn(site.turns, Work.SEND, claims):
             push = Push(replication=replication, selection=self._selection)
             report = await site.pusher.push(push, SILENT)
         newest = {one.source: one.newest.guid for one in report.datasets if one.newest}
@@ -185,7 +186,7 @@ class SendChore(Chore):
     async def _look(self) -> frozenset[tuple[str, int]]:
         """What there is to be sent."""
         datasets = await read_selected(self._site, self._selection)
-        return frozenset((one.name, snap.guid) for one in datasets for snap in one.snapshots)
+        return frozenset((one.name, one.newest.guid) for one in datasets if one.newest)
 
 
 class PruneChore(Chore):
@@ -220,7 +221,8 @@ class PruneChore(Chore):
                 continue
             # Dataset by dataset: a whole job might wait for long until nobody works on any of it.
             # Then it is looked at anew, since it may have waited.
-            async with site.turns.turn(Work.DESTROY, (Claim(dataset=dataset.name),)):
+            claims = (Claim(dataset=dataset.name),)
+            async with self.turn(site.turns, Work.DESTROY, claims):
                 now = (await site.host.dataset(dataset.name)).get(dataset.name)
                 names = [one.name for one in self._plan(now).destroy] if now is not None else []
                 try:

@@ -115,7 +115,8 @@ class PruneTargetChore(Chore):
 
     async def _destroy(self, name: str, doomed: tuple[Snapshot, ...]) -> None:
         if self._replication.to == "local":
-            async with self._site.turns.turn(Work.DESTROY, (Claim(dataset=name),)):
+            claims = (Claim(dataset=name),)
+            async with self.turn(self._site.turns, Work.DESTROY, claims):
                 there = (await self._site.host.dataset(name)).get(name)
                 guids = {one.guid: one.name for one in there.snapshots} if there else {}
                 names = [guids[one.guid] for one in doomed if guids.get(one.guid) == one.name]

@@ -30,13 +30,12 @@ def publisher_of(
     """
     if etcd is None or settings.etcd is None:
         return None
-    listens = settings.listen is not None
     credentials = settings.credentials
     record = AgentRecord(
         host=settings.host,
         address=settings.etcd.address,
-        orders_port=settings.orders_port if listens else 0,
-        streams_port=settings.streams_port if listens else 0,
+        orders_port=0,
+        streams_port=0,
         certificate=check_credentials(credentials) if credentials is not None else None,
         zfs=host.capabilities,
         instance=str(uuid.uuid4()),

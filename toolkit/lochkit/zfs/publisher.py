@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Final, Protocol
 
 import trio
@@ -126,6 +127,10 @@ class Publisher:
     def name(self) -> str:
         """See `Actor`."""
         return "publisher"
+
+    def listening(self, *, orders: int, streams: int) -> None:
+        """These are the ports at which the agent is reached. Call it before `run`."""
+        self._record = replace(self._record, orders_port=orders, streams_port=streams)
 
     def changed(self) -> None:
         """See `Publishing`."""

@@ -217,6 +217,11 @@ class Agent:
             log.warning(
                 "clients with certificates are not known in plain text: only 'anonymous' is"
             )
+        if followed.policy.jobs and not followed.jobs_of(self._settings.host):
+            log.warning(
+                "the policy has no job for host %s: is that its name there (--host)?",
+                self._settings.host,
+            )
         self._followed = followed
         self._jobs.follow(followed.jobs_of(self._settings.host))
 

@@ -96,7 +96,9 @@ class Ledger:
         Raises:
             InstallError: it could not be written; it is known for as long as this process lives.
         """
-        begun = self._entries[result.uuid]
+        begun = self._entries.get(result.uuid)
+        if begun is None:
+            return  # it took longer than anything is remembered
         entry = LedgerEntry(
             uuid=begun.uuid,
             digest=begun.digest,

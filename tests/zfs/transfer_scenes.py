@@ -111,7 +111,7 @@ def target_at(port: int) -> Target:
     return RemoteTarget("127.0.0.1", port, security=ClientSecurity(), name="vault", limits=LIMITS)
 
 
-async def run(here: FakeHost, target: Target, what: Selection = DATA, **changes: Any) -> Report:
+async def run(here: FakeHost, target: Target, what: Selection = DATA, /, **changes: Any) -> Report:
     """Replicate with short waits; changes are those of `wish`, or arguments of `replicate`."""
     ours = {"concurrency", "dry_run", "reporter", "retries", "slots", "source", "compressions"}
     given: dict[str, Any] = {"retries": FAST, "compressions": ()}

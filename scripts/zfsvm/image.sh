@@ -63,6 +63,8 @@ settings() {
     : >"$etc/fstab"
     ln -sf /proc/self/mounts "$etc/mtab"
     printf '\x0c\xb1\xba\x00' >"$etc/hostid" # without one, pools would seem to be of another host
+    # Whatever a test puts into PYTHONPATH, for the processes that it starts.
+    echo /mnt/share/site >"$1/usr/lib/python3/dist-packages/share.pth"
     mkdir -p "$etc/modprobe.d"
     echo 'options zfs zfs_arc_max=268435456' >"$etc/modprobe.d/zfs.conf"
 }

@@ -238,7 +238,8 @@ class Rule:
         settles = self._sightings.settles_at()
         if settles is not None:
             times.append(settles)
-        times += (how.retry_at for _, how in self._notes.troubles() if how.retry_at > now)
+        # Plans know whole seconds only.
+        times += (how.retry_at + 1 for _, how in self._notes.troubles() if how.retry_at + 1 > now)
         return max(0.05, min(times) - now)
 
     def _is_idle(self) -> bool:

@@ -136,7 +136,8 @@ class Election:
             except Exception as exc:
                 if not wait or not self._heals(exc):
                     raise
-                log.warning("can not lead now, trying again: %s", _words(exc))
+                tell = log.debug if failures else log.warning
+                tell("can not lead now, trying again: %s", _words(exc))
             if trio.current_time() - began > 4 * self._ttl:
                 failures = 0
             failures += 1

@@ -1,4 +1,7 @@
-"""``lochkit zfs-agent`` as processes on real pools: a policy, TLS, HUP, TERM in a stream."""
+"""``lochkit zfs-agent`` as processes on real pools: a policy, TLS, HUP, TERM in a stream.
+
+Not in the machines with OpenZFS, which are emulated: what is tried here are processes.
+"""
 
 import os
 import signal
@@ -13,9 +16,10 @@ import trio
 
 from lochkit.errors import LochkitError
 from lochkit.zfs.agent_status import AgentStatus, ChoreStatus, read_status
+from tests.io.peering import Hosts
+from tests.servers.zfs_pools import Pool, guids, noise
 
-from ..io.peering import Hosts
-from ..servers.zfs_pools import Pool, guids, noise
+pytestmark = pytest.mark.xdist_group("zfs")
 
 TOOLKIT = Path(__file__).parents[2] / "toolkit"
 LIMIT = 60

@@ -331,7 +331,7 @@ async def directing(world: World, feed: object, name: str = "d1") -> AsyncIterat
     """A director at work for as long as the block."""
     director = director_of(world, feed, name)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(director.run)
+        nursery.start_soon(director.run)  # noqa: ASYNC113 (it never says that it has started)
         yield director
         nursery.cancel_scope.cancel()
 

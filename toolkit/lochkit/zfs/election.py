@@ -9,6 +9,7 @@ once when a leader ends, and within the lease's time when it dies.
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -40,6 +41,7 @@ class Reign:
     """The time for which one leads. Given to who leads; of no use to anybody after its end.
 
     Attributes:
+        revision: that made the leader's key.
         lease: what lives exactly as long may be attached to it.
         since: seconds since 1970.
     """
@@ -47,14 +49,14 @@ class Reign:
     def __init__(self, kv: Keys, key: bytes, *, revision: int, lease: int, since: float) -> None:
         self._kv = kv
         self._key = key
-        self._revision = revision
+        self.revision = revision
         self.lease = lease
         self.since = since
 
     @property
     def guard(self) -> Compare:
         """Holds for as long as nobody else has led."""
-        return created_at(self._key, self._revision)
+        return created_at(self._key, self.revision)
 
     async def write(
         self, operations: Sequence[RequestOp], *, only_if: Sequence[Compare] = ()
@@ -77,7 +79,7 @@ class Reign:
         if answer.succeeded:
             return True
         found = answer.responses[0].response_range
-        if found is None or not found.kvs or found.kvs[0].create_revision != self._revision:
+        if found is None or not found.kvs or found.kvs[0].create_revision != self.revision:
             raise Deposed("another director leads now")
         return False
 
@@ -154,10 +156,13 @@ class Election:
                     mine = await self._win(granted.ID, wait=wait)
                     self._led = True
                     log.info("leading")
-                    await reign(mine)
-                    done = True
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self._watch_own, mine, lost)
+                        await reign(mine)
+                        done = True
+                        nursery.cancel_scope.cancel()
                 if not done:
-                    log.warning("leadership was lost: the lease is gone")
+                    log.warning("leadership was lost: the lease is gone, or the key")
         finally:
             with trio.move_on_after(_FAREWELL, shield=True):
                 try:
@@ -202,6 +207,24 @@ class Election:
 
     def _reign(self, revision: int, lease: int, since: float) -> Reign:
         return Reign(self._etcd.kv, self._key, revision=revision, lease=lease, since=since)
+
+    async def _watch_own(self, mine: Reign, lost: trio.CancelScope) -> None:
+        """End a reign whose key is gone: the lease would be missed a little later only."""
+        failures = 0
+        while True:
+            try:
+                await self._wait_until_gone(mine.revision + 1)
+            except EtcdError as exc:
+                log.debug("the leader's key is not watched for a while: %s", exc)
+                with suppress(EtcdError):
+                    there = await self._etcd.kv.get(self._key)
+                    if there is None or there.create_revision != mine.revision:
+                        break
+            else:
+                break
+            failures += 1
+            await trio.sleep(_AGAIN.jittered(failures, self._jitter()))
+        lost.cancel()
 
     async def _wait_until_gone(self, revision: int) -> None:
         request = WatchCreateRequest(key=self._key, start_revision=revision)

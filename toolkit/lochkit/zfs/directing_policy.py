@@ -63,10 +63,10 @@ class KeptPolicy:
             self._faults.pop(key, None)
             name = self._layout.policy_of(key)
             try:
-                if name is None:
-                    raise BadPolicy("not the key of a job")
                 if change.new is None:
-                    self._jobs.pop(name, None)
+                    self._jobs.pop(name or "", None)
+                elif name is None:
+                    raise BadPolicy("not the key of a job")
                 elif len(self._jobs) >= _MOST_JOBS and name not in self._jobs:
                     raise BadPolicy(f"more than {_MOST_JOBS} jobs")
                 else:

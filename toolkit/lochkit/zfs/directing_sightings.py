@@ -89,7 +89,8 @@ class Sightings:
             try:
                 self._take(key, change.new, touched, now=now, listed=listed)
             except (LochkitError, ValueError, RecursionError) as exc:
-                self._put_aside(key, str(exc))
+                if change.new is not None:
+                    self._put_aside(key, str(exc))
         for host, dataset in touched:
             self._read(host, dataset, now=now, listed=listed)
 
@@ -149,7 +150,7 @@ class Sightings:
                 self._cursors[cursor] = read_cursor(new.value).guid
         elif layout.inventories().contains(key):
             page = layout.inventory_of(key)
-            if page is None:
+            if page is None or layout.inventory(*page) != key:
                 raise BadInventory("not the key of a part of an inventory")
             self._take_page(page, new)
             touched.add((page.host, page.dataset))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lochkit.zfs.directing import plan_work
+from lochkit.zfs.directing_memo import Memo
 from lochkit.zfs.directing_notes import Notes, Tick
 from lochkit.zfs.directing_results import learn
 from lochkit.zfs.directing_view import HostView, View, state_of
@@ -234,6 +235,23 @@ def test_what_was_destroyed_is_not_ordered_again_until_it_is_told_of() -> None:
     learn(notes, order, done, now=NOON, jitter=0.5)
     assert not plan(wanted, seen, notes=notes, now=NOON + 30).wanted
     assert plan(wanted, seen, notes=notes, now=NOON + 90).wanted
+
+
+def test_what_was_judged_is_judged_again_when_something_has_changed() -> None:
+    memo, notes, policy = Memo(), Notes(), Policy(jobs=(hosted(job(cron=None, keep=["last 2"])),))
+    seen = view(host("web1", dataset("ssd/pg", [1, 2, 3])))
+
+    def doomed(seen: View, policy: Policy = policy, now: int = NOON) -> dict[str, set[int]]:
+        return destroyed(plan_work(policy, seen, notes, now, memo=memo))
+
+    assert doomed(seen) == doomed(seen) == {"web1:ssd/pg": {101}}
+    fewer = Policy(jobs=(hosted(job(cron=None, keep=["last 1"])),))
+    assert doomed(seen, fewer) == {"web1:ssd/pg": {101, 102}}
+    assert doomed(view(host("web1", dataset("ssd/pg", [2, 3])))) == {}
+    by_age = Policy(jobs=(hosted(job(cron=None, keep=["9 in last day"])),))
+    assert doomed(seen, by_age, NOON - 20 * HOUR) == {}
+    assert doomed(seen, by_age, NOON - 20 * HOUR + 300) == {}
+    assert doomed(seen, by_age, NOON) == {"web1:ssd/pg": {101, 102}}
 
 
 NUMBERS = st.sets(st.integers(0, 30), max_size=8)

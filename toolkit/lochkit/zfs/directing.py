@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .directing_destroy import plan_destroys
+from .directing_memo import Memo
 from .directing_notes import Notes
 from .directing_send import plan_sends
 from .directing_take import plan_takes
@@ -20,7 +21,9 @@ _MOST_NOTICES: Final = 200
 _MOST_CONFLICTS: Final = 1000
 
 
-def plan_work(policy: Policy, view: View, notes: Notes, now: int) -> Plan:
+def plan_work(
+    policy: Policy, view: View, notes: Notes, now: int, *, memo: Memo | None = None
+) -> Plan:
     """Decide what is wanted: takes, sends and destroys, of all jobs.
 
     What has been tried and may not be tried again yet is left out. A host whose agent is silent, or
@@ -31,7 +34,10 @@ def plan_work(policy: Policy, view: View, notes: Notes, now: int) -> Plan:
         view: of all hosts.
         notes: what was tried; not changed.
         now: seconds since 1970.
+        memo: of plans before this one; it is changed.
     """
+    memo = memo if memo is not None else Memo()
+    memo.begin()
     wanted: list[Wanted] = []
     conflicts: list[Conflicted] = []
     notices: list[str] = []
@@ -50,7 +56,7 @@ def plan_work(policy: Policy, view: View, notes: Notes, now: int) -> Plan:
             wanted += sends.wanted
             conflicts += sends.conflicts
             notices += sends.notices
-        destroys = plan_destroys(job, ties, view, notes, now)
+        destroys = plan_destroys(job, ties, view, notes, now, memo)
         wanted += (one for one in destroys.wanted if _takes_orders(view, one.host))
         for reason, (count, example) in destroys.unsure.items():
             others = f" and of {count - 1} more" if count > 1 else ""

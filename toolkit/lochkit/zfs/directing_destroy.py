@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import ConfigError
+from .agent_prune import Needs
+from .directing_memo import Memo
 from .directing_needs import Unsure, needs_of
 from .directing_notes import Notes
 from .directing_ties import Ties, destination_of
@@ -12,7 +14,8 @@ from .directing_view import HostView, View, state_of
 from .directing_work import Part, Pursuit, Wanted
 from .keep_rules import KeepPolicy
 from .mapping import target_name
-from .model import Dataset
+from .model import Dataset, Snapshot
+from .naming import NameTemplate
 from .orders import Action, Order, SnapshotRef
 from .policy_types import Job
 from .pruning import plan_pruning
@@ -47,7 +50,7 @@ class _Task:
     dataset: Dataset
 
 
-def plan_destroys(job: Job, ties: Ties, view: View, notes: Notes, now: int) -> Destroys:
+def plan_destroys(job: Job, ties: Ties, view: View, notes: Notes, now: int, memo: Memo) -> Destroys:
     """Decide what is destroyed of a job: of its own datasets, and of their copies.
 
     Args:
@@ -56,6 +59,7 @@ def plan_destroys(job: Job, ties: Ties, view: View, notes: Notes, now: int) -> D
         view: of all hosts.
         notes: what was tried.
         now: seconds since 1970.
+        memo: of plans before.
     """
     found = Destroys()
     if job.snapshot is None:
@@ -67,17 +71,10 @@ def plan_destroys(job: Job, ties: Ties, view: View, notes: Notes, now: int) -> D
             count, example = found.unsure.get(needs.reason, (0, f"{host}:{task.dataset.name}"))
             found.unsure[needs.reason] = (count + 1, example)
             continue
-        doomed = plan_pruning(
-            task.dataset,
-            task.keep,
-            template=job.snapshot.template,
-            now=now,
-            protected=needs.protected,
-            replicated=needs.replicated,
-        ).destroy[:_AT_ONCE]
+        pursuit = Pursuit(job.name, Work.DESTROY, task.dataset.name, task.replication)
+        doomed = _doomed(task, job.snapshot.template, needs, now, memo, pursuit)
         if not doomed:
             continue
-        pursuit = Pursuit(job.name, Work.DESTROY, task.dataset.name, task.replication)
         aim = hash(frozenset(one.guid for one in doomed))
         part = Part(pursuit, state_of(task.dataset), aim)
         if not notes.may(part, now):
@@ -96,6 +93,25 @@ def plan_destroys(job: Job, ties: Ties, view: View, notes: Notes, now: int) -> D
         )
         found.wanted.append(Wanted(pursuit=pursuit, host=host, order=order, parts=(part,)))
     return found
+
+
+def _doomed(
+    task: _Task, template: NameTemplate, needs: Needs, now: int, memo: Memo, pursuit: Pursuit
+) -> tuple[Snapshot, ...]:
+    """What is to be destroyed, as much as goes into one order."""
+    judged_by = (task.keep, template)
+    doomed = memo.find(pursuit, task.dataset, needs, judged_by, now)
+    if doomed is None:
+        doomed = plan_pruning(
+            task.dataset,
+            task.keep,
+            template=template,
+            now=now,
+            protected=needs.protected,
+            replicated=needs.replicated,
+        ).destroy[:_AT_ONCE]
+        memo.keep(pursuit, task.dataset, needs, judged_by, now, doomed)
+    return doomed
 
 
 def _tasks(job: Job, view: View) -> Iterator[_Task]:

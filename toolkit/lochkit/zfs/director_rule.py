@@ -16,6 +16,7 @@ from ..etcd.store import Store
 from .backlog import Backlog
 from .cursor_record import BadCursor, CursorRecord, cursors_of
 from .directing import plan_work
+from .directing_memo import Memo
 from .directing_notes import Notes, Tick
 from .directing_record import DirectorKeys, GivenOrder
 from .directing_results import learn, tick_of
@@ -109,6 +110,7 @@ class Rule:
         self._clock, self._jitter, self._think = clock, jitter, think
         self._sightings = Sightings(settings.layout, settle=settings.settle)
         self._notes = Notes()
+        self._memo = Memo()
         self._backlog = Backlog(places=settings.places)
         self._books = Books(etcd, reign, DirectorKeys(settings.layout), jitter=jitter)
         self._desk = Desk(giver, self._where, clock=clock)
@@ -195,7 +197,8 @@ class Rule:
         self._notes.tidy(
             now, {name for one in view.hosts.values() for name in one.inventory.datasets}
         )
-        work = partial(plan_work, policy, view, self._notes.copy(), int(now))
+        notes = self._notes.copy()
+        work = partial(plan_work, policy, view, notes, int(now), memo=self._memo)
         plan = await self._think(work)
         # Orders may have ended meanwhile.
         self._backlog.want((one for one in plan.wanted if self._still(one)), self._clock())

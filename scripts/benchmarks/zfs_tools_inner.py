@@ -99,7 +99,7 @@ def main() -> None:
     for name in datasets:
         run("zfs", "create", name)
     for tool in tools:
-        if tool != "bzfs":
+        if tool in ("loop", "zfs-autobackup"):
             run("zfs", "create", f"{TARGET}/{tool.removeprefix('zfs-')}")
     (HERE / "loop.sh").write_text(LOOP)
     snapshot(0, datasets)

@@ -8,12 +8,11 @@ from lochkit.zfs.ages import (
     AgeLimits,
     Level,
     expected_limits,
-    in_words,
     judge_age,
-    parse_duration,
     summary,
     worst,
 )
+from lochkit.zfs.durations import in_words, parse_duration
 from lochkit.zfs.errors import BadPolicy
 from lochkit.zfs.schedule import parse_schedule
 

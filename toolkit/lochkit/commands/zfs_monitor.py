@@ -15,12 +15,11 @@ from ..zfs.ages import (
     AgeLimits,
     Level,
     expected_limits,
-    in_words,
     judge_age,
-    parse_duration,
     summary,
     worst,
 )
+from ..zfs.durations import in_words, parse_duration
 from ..zfs.errors import BadPolicy
 from ..zfs.host import open_host
 from ..zfs.host_types import ZfsHost

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-from ..zfs.ages import in_words
+from ..zfs.durations import in_words
 from ..zfs.offers import Received
 from ..zfs.plan_types import Step
 from ..zfs.progress import SILENT, Reporter, Silent

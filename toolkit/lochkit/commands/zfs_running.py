@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from .. import logs
 from ..errors import ConfigError
 from ..runtime.signals import run_until_stopped
-from ..zfs.agent_policy import load_agent_policy
 from ..zfs.policy_types import Job, Policy
 from .output import Refused
 from .zfs_options import PolicyOptions
@@ -40,6 +39,8 @@ def policy_of(options: PolicyOptions) -> Policy:
     Raises:
         BadPolicy: it can not be read, or has faults: a line each.
     """
+    from ..zfs.agent_policy import load_agent_policy  # many commands need no policy
+
     return load_agent_policy(options.policy, None).policy
 
 

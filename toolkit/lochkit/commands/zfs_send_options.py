@@ -8,8 +8,7 @@ from ..peer_options import PeerOptions
 from ..zfs.errors import BadName, BadPolicy
 from ..zfs.names import check_dataset
 from ..zfs.plan import wanted_names
-from ..zfs.policy_read_replication import COMPRESSIONS
-from ..zfs.policy_types import Replication, StaleToken
+from ..zfs.policy_types import COMPRESSIONS, Replication, StaleToken
 from ..zfs.tags import check_replication
 from .zfs_options import PolicyOptions
 from .zfs_targets import LOCAL

@@ -1,13 +1,15 @@
 """Plans, prunings and reports, as people read them."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..zfs.model import Bookmark, Snapshot
 from ..zfs.plan_types import Conflict, Full, Incremental, Resume, Step, UpToDate, Verdict
-from ..zfs.pruning import Pruning
 from ..zfs.reports import DatasetReport, Outcome, Report
 from .output import counted, shown
+
+if TYPE_CHECKING:  # those who send have nothing to do with it, and it takes time to import
+    from ..zfs.pruning import Pruning
 
 __all__ = ["in_bytes", "pruning_lines", "report_lines", "step_text", "verdict_lines"]
 
@@ -114,7 +116,7 @@ def _outcome(one: DatasetReport) -> str:
             return "waits for the dataset above it"
 
 
-def pruning_lines(pruning: Pruning, *, done: bool, verbose: bool = False) -> Iterator[str]:
+def pruning_lines(pruning: "Pruning", *, done: bool, verbose: bool = False) -> Iterator[str]:
     """Yield which snapshots of a dataset are destroyed, and with `verbose` why the others stay."""
     verb = "destroyed" if done else "would destroy"
     yield from (f"{verb} {shown(pruning.dataset)}@{shown(one.name)}" for one in pruning.destroy)

@@ -5,28 +5,24 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from ..errors import LochkitError
 from ..options import Subcommand, option
-from ..zfs.agent_status import (
-    STATUS_FILE,
-    AgentStatus,
-    ChoreStatus,
-    TransferStatus,
-    encode_status,
-    read_status,
-)
-from ..zfs.ages import in_words
 from .output import instant, print_lines, table
 from .zfs_agent_options import DEFAULT_STATE
 from .zfs_options import ZfsOptions
 from .zfs_running import answered
 from .zfs_showing import in_bytes
 
+if TYPE_CHECKING:
+    from ..zfs.agent_status import AgentStatus, ChoreStatus, TransferStatus
+
 __all__ = ["SUBCOMMAND", "ZfsStatusOptions", "run"]
+
+# What only this mode needs is imported where it is used: all modes import this module.
 
 _LARGEST: Final = 64 << 20  # bytes
 _SILENT: Final = 300.0  # seconds
@@ -48,6 +44,8 @@ class ZfsStatusOptions(ZfsOptions):
 async def run(options: ZfsStatusOptions) -> int:
     """Print what the agent says of itself; 1 if something failed last."""
 
+    from ..zfs.agent_status import encode_status
+
     async def work() -> int:
         status = await _read(options.state)
         if options.json:
@@ -61,7 +59,9 @@ async def run(options: ZfsStatusOptions) -> int:
     return await answered(work)
 
 
-async def _read(directory: str) -> AgentStatus:
+async def _read(directory: str) -> "AgentStatus":
+    from ..zfs.agent_status import STATUS_FILE, read_status
+
     path = Path(directory) / STATUS_FILE
 
     def read() -> bytes:
@@ -78,7 +78,7 @@ async def _read(directory: str) -> AgentStatus:
         raise LochkitError(f"{path}: {exc.strerror or exc}") from exc
 
 
-def _lines(status: AgentStatus, now: float) -> Iterator[str]:
+def _lines(status: "AgentStatus", now: float) -> Iterator[str]:
     age = now - status.at
     yield f"agent of {status.host}: {status.state}, process {status.pid}, said {_ago(age)}"
     if status.state == "ready" and age > _SILENT:
@@ -104,7 +104,7 @@ def _lines(status: AgentStatus, now: float) -> Iterator[str]:
         yield from table([columns, *(_transfer(one) for one in status.transfers)])
 
 
-def _chore(one: ChoreStatus, now: float) -> tuple[str, ...]:
+def _chore(one: "ChoreStatus", now: float) -> tuple[str, ...]:
     again = one.retry_at if one.retry_at is not None else one.next_tick
     what = one.last_error or one.message
     if one.failures > 1:
@@ -115,13 +115,15 @@ def _chore(one: ChoreStatus, now: float) -> tuple[str, ...]:
     return (job, one.work, one.to, one.state, well, due, what)
 
 
-def _transfer(one: TransferStatus) -> tuple[str, ...]:
+def _transfer(one: "TransferStatus") -> tuple[str, ...]:
     size = f" of {in_bytes(one.size)}" if one.size else ""
     done, rate = f"{in_bytes(one.done)}{size}", f"{in_bytes(one.rate)}/s"
     return (one.dataset, one.target, one.snapshot, done, rate)
 
 
 def _ago(seconds: float) -> str:
+    from ..zfs.durations import in_words
+
     return f"{in_words(max(0, round(seconds)))} ago"
 
 

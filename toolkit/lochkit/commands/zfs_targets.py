@@ -8,9 +8,7 @@ from ..zfs.host_types import ZfsHost
 from ..zfs.local_target import LocalTarget
 from ..zfs.policy_types import HostAddress
 from ..zfs.receiver import Receiver
-from ..zfs.remote_target import RemoteTarget
 from ..zfs.targets import Target
-from .zfs_peer_options import client_security
 
 __all__ = ["LOCAL", "target_of"]
 
@@ -33,5 +31,8 @@ def target_of(host: ZfsHost, to: str, where: HostAddress | None, options: PeerOp
         return LocalTarget(Receiver(host))
     if where is None:
         raise ConfigError(f"nobody says where {to!r} is: put [hosts.{to}] into the policy")
+    from ..zfs.remote_target import RemoteTarget  # with TLS, which nobody needs within a host
+    from .zfs_peer_options import client_security
+
     security = client_security(options, where.certificate or to)
     return RemoteTarget(where.address, where.streams, security=security, name=to)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from .ages import in_words
+from .durations import in_words
 from .explain_facts import Facts
 from .explain_verdict import verdict_words
 from .failures import hint_for

@@ -7,12 +7,11 @@ from .errors import BadPolicy
 from .names import check_dataset
 from .policy_read_fields import Table
 from .policy_read_parts import check_host, read_keep, read_when
-from .policy_types import Guarantee, Replication, StaleToken
+from .policy_types import COMPRESSIONS, Guarantee, Replication, StaleToken
 from .tags import check_replication
 
-__all__ = ["COMPRESSIONS", "read_replication"]
+__all__ = ["read_replication"]
 
-COMPRESSIONS: Final = ("none", "zstd", "lz4", "gzip")
 _SLOWEST: Final = 1024  # bytes a second
 _FASTEST: Final = 2**50
 _PROPERTY: Final = re.compile(r"[a-z0-9][a-z0-9:._-]{0,255}")

@@ -3,12 +3,15 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from .keep_rules import KeepPolicy
-from .naming import NameTemplate
-from .schedule import Schedule
+if TYPE_CHECKING:  # who sends once needs neither time zones nor cron, and they take time to import
+    from .keep_rules import KeepPolicy
+    from .naming import NameTemplate
+    from .schedule import Schedule
 
 __all__ = [
+    "COMPRESSIONS",
     "Guarantee",
     "HostAddress",
     "Job",
@@ -18,6 +21,10 @@ __all__ = [
     "SnapshotPolicy",
     "StaleToken",
 ]
+
+
+COMPRESSIONS: Final = ("none", "zstd", "lz4", "gzip")
+"""What may be done to a stream on the way; none, or a program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +54,8 @@ class SnapshotPolicy:
         skip_unwritten: none is taken of a dataset that nothing was written to.
     """
 
-    template: NameTemplate
-    schedule: Schedule | None = None
+    template: "NameTemplate"
+    schedule: "Schedule | None" = None
     skip_unwritten: bool = False
 
 
@@ -98,8 +105,8 @@ class Replication:
     name: str
     to: str
     target: str
-    when: Schedule | None = None
-    keep: KeepPolicy | None = None
+    when: "Schedule | None" = None
+    keep: "KeepPolicy | None" = None
     snapshots: str | None = None
     intermediates: bool = True
     initial_all: bool = True
@@ -136,7 +143,7 @@ class Job:
     datasets: Selection
     host: str | None = None
     snapshot: SnapshotPolicy | None = None
-    keep: KeepPolicy | None = None
+    keep: "KeepPolicy | None" = None
     replications: tuple[Replication, ...] = ()
     skip_renamed: bool = True
 

@@ -13,6 +13,7 @@ from lochkit.zfs.directing_memo import Memo
 from lochkit.zfs.directing_notes import Notes, Tick
 from lochkit.zfs.directing_results import learn
 from lochkit.zfs.directing_view import HostView, View, state_of
+from lochkit.zfs.directing_wake import next_look
 from lochkit.zfs.directing_work import Part, Plan, Pursuit, Wanted
 from lochkit.zfs.errors import Failure
 from lochkit.zfs.keep_rules import parse_keep
@@ -347,3 +348,32 @@ def test_waits_grow_to_a_limit() -> None:
     assert waits[-1] == 450
     notes.succeeded(part, 0.0)
     assert not list(notes.troubles())
+
+
+@pytest.mark.parametrize(
+    ("cron", "settles_at", "seconds"),
+    [
+        (None, None, 60.0),
+        ("*/15 * * * *", None, 60.0),
+        ("0 12 * * *", None, 10.0),
+        (None, NOON - 5.0, 5.0),
+        (None, NOON - 500.0, 0.05),
+    ],
+)
+def test_when_to_look_again(cron: str | None, settles_at: float | None, seconds: float) -> None:
+    policy, notes, now = Policy(jobs=(hosted(job(cron=cron)),)), Notes(), NOON - 10.0
+    if cron == "*/15 * * * *":
+        now = NOON + 10.0
+
+    def look() -> float:
+        return next_look(policy, notes, now=now, interval=60.0, settles_at=settles_at)
+
+    assert look() == seconds
+    notes.failed(Part(Pursuit("pg", Work.TAKE, "ssd/pg")), "no", now, 0.5)
+    assert look() == min(seconds, 4.75)
+
+
+def test_sends_by_cron_are_looked_at_on_time() -> None:
+    policy = Policy(jobs=(sends(when=parse_schedule("0 12 * * *", "UTC")),))
+    wait = next_look(policy, Notes(), now=NOON - 10.0, interval=60.0, settles_at=None)
+    assert wait == 10.0

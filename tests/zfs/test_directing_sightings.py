@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lochkit.etcd.messages import KeyValue
 from lochkit.etcd.model import KeyChange, Origin, Step
+from lochkit.zfs import directing_sightings
 from lochkit.zfs.cursor_record import (
     BadCursor,
     CursorRecord,
@@ -133,6 +134,22 @@ def test_what_can_not_be_read_is_unknown_until_it_can() -> None:
     seen.apply(step(pages(Dataset(name="ssd/odd"))), 101.0)
     assert seen.view(101.0).hosts["web1"].get("ssd/odd") is not None
     assert not seen.junk
+
+
+def test_what_is_over_the_limits_is_left_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directing_sightings, "_MOST_DATASETS", 2)
+    monkeypatch.setattr(directing_sightings, "_MOST_PAGES", 2)
+    seen = Sightings(LAYOUT)
+    small = [Dataset(name=f"ssd/{number}") for number in range(3)]
+    values = {key: value for one in small for key, value in pages(one).items()}
+    seen.apply(step(agent() | values, listed=True), 100.0)
+    assert len(seen.view(100.0).hosts["web1"].inventory.datasets) == 2
+    assert len(seen.junk) == 1
+    seen = Sightings(LAYOUT)
+    seen.apply(step(agent() | pages(), listed=True), 100.0)  # of three pages
+    view = seen.view(100.0).hosts["web1"]
+    assert view.unreadable == {"ssd/pg"}
+    assert not view.lacks("ssd/pg")
 
 
 KEYS = st.sampled_from(

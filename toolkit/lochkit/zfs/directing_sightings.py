@@ -172,15 +172,15 @@ class Sightings:
 
     def _take_page(self, page: InventoryKey, new: KeyValue | None) -> None:
         host = self._hosts[page.host]
-        pages = host.pages[page.dataset]
         if new is None:
-            pages.pop(page.page, None)
+            host.pages[page.dataset].pop(page.page, None)
             return
-        if page.page >= _MOST_PAGES or len(host.pages) > _MOST_DATASETS:
+        is_new = page.dataset not in host.pages
+        if page.page >= _MOST_PAGES or (is_new and len(host.pages) >= _MOST_DATASETS):
             raise BadInventory(
                 f"more than {_MOST_PAGES} pages of a dataset, or {_MOST_DATASETS} datasets"
             )
-        pages[page.page] = new.value
+        host.pages[page.dataset][page.page] = new.value
 
     def _read(self, name: str, dataset: str, *, now: float, listed: bool) -> None:
         """Read a dataset anew from its pages."""

@@ -21,6 +21,7 @@ from .directing_notes import Notes, Tick
 from .directing_record import DirectorKeys, GivenOrder
 from .directing_results import learn, tick_of
 from .directing_sightings import Sightings
+from .directing_wake import next_look
 from .directing_work import Plan, Wanted
 from .director_board import BoardOfRule
 from .director_books import Books, BooksStore
@@ -184,7 +185,13 @@ class Rule:
             took = trio.current_time() - began
             if once and self._is_idle():
                 return
-            wait = self._until_next()
+            wait = next_look(
+                self._feed.policy,
+                self._notes,
+                now=self._clock(),
+                interval=self._settings.interval,
+                settles_at=self._sightings.settles_at(),
+            )
             with trio.move_on_after(min(wait, 1.0) if once else wait):
                 await self._changed.wait()
                 await trio.sleep(_QUIET)
@@ -227,23 +234,6 @@ class Rule:
         self._notes.keep_only(jobs)
         if gone:
             await self._books.forget_ticks(gone)
-
-    def _until_next(self) -> float:
-        """Seconds until something is due by itself."""
-        now = self._clock()
-        times = [now + self._settings.interval]
-        schedules = {
-            job.snapshot.schedule
-            for job in self._feed.policy.jobs
-            if job.snapshot is not None and job.snapshot.schedule is not None
-        }
-        times += (one.next(int(now)) for one in schedules)
-        settles = self._sightings.settles_at()
-        if settles is not None:
-            times.append(settles)
-        # Plans know whole seconds only.
-        times += (how.retry_at + 1 for _, how in self._notes.troubles() if how.retry_at + 1 > now)
-        return max(0.05, min(times) - now)
 
     def _is_idle(self) -> bool:
         if self._backlog.working or self._backlog.waiting or self._sightings.settles_at():

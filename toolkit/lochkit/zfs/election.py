@@ -149,19 +149,19 @@ class Election:
         """One lease: wait, lead, and lose or end it. Whether `reign` has returned."""
         leases = self._etcd.leases
         granted = await leases.grant(self._ttl, timeout=_LONGEST)
-        lost, done = trio.CancelScope(), False
+        lost, done, leading = trio.CancelScope(), False, False
         try:
             async with leases.keep_alive(granted.ID, granted.TTL, on_lost=lost.cancel):
                 with lost:
                     mine = await self._win(granted.ID, wait=wait)
-                    self._led = True
+                    self._led = leading = True
                     log.info("leading")
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(self._watch_own, mine, lost)
                         await reign(mine)
                         done = True
                         nursery.cancel_scope.cancel()
-                if not done:
+                if leading and not done:
                     log.warning("leadership was lost: the lease is gone, or the key")
         finally:
             with trio.move_on_after(_FAREWELL, shield=True):

@@ -4,27 +4,23 @@ A request that is not answered in time is given up, whatever the client's own li
 nothing at all was answered meanwhile, its endpoint is taken for dead and the next one is asked.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol, TypeVar
 
 import trio
 
 from ..etcd.errors import DeadlineExceeded, LeaseNotFound, RpcError, Unavailable
-from ..etcd.keepalive import KeptLease
 from ..etcd.messages import (
-    Compare,
-    LeaseGrantResponse,
     RangeRequest,
     RangeResponse,
-    RequestOp,
     TxnResponse,
     WatchCreateRequest,
 )
-from ..etcd.store import OpenWatch
+from ..etcd.store import LeaseCalls, OpenWatch, Transactions
 from .writing import Transaction
 
-__all__ = ["Calls", "Etcd", "KeyReads", "LeaseCalls"]
+__all__ = ["Calls", "Etcd", "KeyReads"]
 
 T = TypeVar("T")
 
@@ -35,44 +31,13 @@ _EACH: Final = 0.005
 """Seconds that etcd may take over one of many who leave: two writes, and its disk may be slow."""
 
 
-class KeyReads(Protocol):
+class KeyReads(Transactions, Protocol):
     """What is asked of etcd's keys."""
 
     async def range(
         self, request: RangeRequest, *, timeout: float | None = None, persist: bool = True
     ) -> RangeResponse:
         """See `KeyValues.range`."""
-        ...
-
-    async def txn(
-        self,
-        compare: Sequence[Compare],
-        success: Sequence[RequestOp],
-        failure: Sequence[RequestOp] = (),
-        *,
-        timeout: float | None = None,
-    ) -> TxnResponse:
-        """See `KeyValues.txn`."""
-        ...
-
-
-class LeaseCalls(Protocol):
-    """What is asked of etcd's leases."""
-
-    async def grant(
-        self, ttl: int, *, lease_id: int = 0, timeout: float | None = None
-    ) -> LeaseGrantResponse:
-        """See `Leases.grant`."""
-        ...
-
-    async def revoke(self, lease_id: int, *, timeout: float | None = None) -> None:
-        """See `Leases.revoke`."""
-        ...
-
-    def keep_alive(
-        self, lease_id: int, ttl: float, *, on_lost: Callable[[], None] | None = None
-    ) -> AbstractAsyncContextManager[KeptLease]:
-        """See `Leases.keep_alive`."""
         ...
 
 

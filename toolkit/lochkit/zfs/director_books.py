@@ -35,7 +35,7 @@ from .directing_record import (
     read_tick,
 )
 from .election import Reign
-from .election_store import Keys, Leases
+from .election_store import Keys
 from .layout import CursorKey
 from .orders import OrderResult
 
@@ -60,7 +60,7 @@ class BooksStore(Protocol):
         ...
 
     @property
-    def leases(self) -> Leases:
+    def leases(self) -> LeaseCalls:
         """Leases."""
         ...
 

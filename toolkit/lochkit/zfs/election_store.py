@@ -1,26 +1,20 @@
 """What an election asks of etcd."""
 
-from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from ..etcd.keepalive import KeptLease
 from ..etcd.messages import (
-    Compare,
     KeyValue,
-    LeaseGrantResponse,
     RangeRequest,
     RangeResponse,
-    RequestOp,
-    TxnResponse,
     WatchCreateRequest,
 )
-from ..etcd.store import OpenWatch
+from ..etcd.store import LeaseCalls, OpenWatch, Transactions
 
-__all__ = ["ElectionStore", "Keys", "Leases"]
+__all__ = ["ElectionStore", "Keys"]
 
 
-class Keys(Protocol):
+class Keys(Transactions, Protocol):
     """Keys and values; see `lochkit.etcd.kv.KeyValues`."""
 
     async def get(self, key: bytes) -> KeyValue | None:
@@ -29,37 +23,6 @@ class Keys(Protocol):
 
     async def range(self, request: RangeRequest) -> RangeResponse:
         """One request as it is."""
-        ...
-
-    async def txn(
-        self,
-        compare: Sequence[Compare],
-        success: Sequence[RequestOp],
-        failure: Sequence[RequestOp] = (),
-        *,
-        timeout: float | None = None,
-    ) -> TxnResponse:
-        """One transaction."""
-        ...
-
-
-class Leases(Protocol):
-    """See `lochkit.etcd.leases.Leases`."""
-
-    async def grant(
-        self, ttl: int, *, lease_id: int = 0, timeout: float | None = None
-    ) -> LeaseGrantResponse:
-        """A new lease."""
-        ...
-
-    async def revoke(self, lease_id: int, *, timeout: float | None = None) -> None:
-        """End a lease."""
-        ...
-
-    def keep_alive(
-        self, lease_id: int, ttl: float, *, on_lost: Callable[[], None] | None = None
-    ) -> AbstractAsyncContextManager[KeptLease]:
-        """Renew a lease while the block runs."""
         ...
 
 
@@ -72,7 +35,7 @@ class ElectionStore(Protocol):
         ...
 
     @property
-    def leases(self) -> Leases:
+    def leases(self) -> LeaseCalls:
         """Leases."""
         ...
 

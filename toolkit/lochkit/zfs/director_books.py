@@ -22,6 +22,7 @@ from ..etcd.messages import RangeRequest, RequestOp
 from ..etcd.operations import delete, put
 from ..etcd.prefix import KeyRange
 from ..etcd.showing import Ahead
+from ..etcd.store import LeaseCalls
 from ..runtime.backoff import Backoff
 from .cursor_record import CursorRecord, encode_cursor
 from .directing_notes import Tick

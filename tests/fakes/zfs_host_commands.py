@@ -118,11 +118,11 @@ class Commands:
         shown = {one.name: self.state.look(one.name, tuple(properties)) for one in found}
         return Inventory(datasets=shown, at=float(self.state.now))
 
-    async def dataset(self, name: str, *, properties: Sequence[str] = ()) -> Inventory:
+    async def dataset(self, *names: str, properties: Sequence[str] = ()) -> Inventory:
         """See ZfsHost."""
-        await self._begin("dataset", name, tuple(properties))
-        there = name in self.state.datasets
-        shown = {name: self.state.look(name, tuple(properties))} if there else {}
+        await self._begin("dataset", names[0], tuple(properties), *names[1:])
+        there = [name for name in names if name in self.state.datasets]
+        shown = {name: self.state.look(name, tuple(properties)) for name in there}
         return Inventory(datasets=shown, at=float(self.state.now))
 
     async def take(

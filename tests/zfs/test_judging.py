@@ -182,8 +182,8 @@ def test_what_zfs_can_not_do_is_refused() -> None:
 
 
 def test_what_is_there_need_not_come() -> None:
-    assert judge(offer(2, 1), there(1, 2)) == AlreadyThere(snapshot=snapshot(2))
-    assert judge(offer(2), there(1, 2)) == AlreadyThere(snapshot=snapshot(2))
+    assert judge(offer(2, 1), there(1, 2)) == AlreadyThere(target=there(1, 2))
+    assert judge(offer(2), there(1, 2)) == AlreadyThere(target=there(1, 2))
     assert not isinstance(judge(offer(1), there(1, 2)), AlreadyThere)
 
 

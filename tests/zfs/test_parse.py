@@ -33,7 +33,7 @@ def row(name: str, **told: str) -> str:
 
 
 def parsed(*lines: str, only: str | None = None) -> ListParser:
-    parser = ListParser(COLUMNS, only=only)
+    parser = ListParser(COLUMNS, only=None if only is None else frozenset((only,)))
     parser.feed(lines)
     return parser
 

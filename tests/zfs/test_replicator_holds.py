@@ -8,7 +8,7 @@ from lochkit.zfs.capabilities import Capabilities
 from lochkit.zfs.model import Bookmark, Dataset, Snapshot
 from lochkit.zfs.plan_types import Step
 from lochkit.zfs.policy_types import Guarantee
-from lochkit.zfs.replication_holds import Settlement, may_be_ours, settle, step_holds
+from lochkit.zfs.replication_holds import SMALL, Settlement, may_be_ours, settle, step_holds
 from lochkit.zfs.tags import cursor_name
 
 ABLE = Capabilities.everything("zfs-2.3.2")
@@ -43,9 +43,30 @@ def test_both_ends_of_every_step_are_held_once() -> None:
         Step(base=snapshot(1), to=snapshot(3), intermediates=True, between=(snapshot(2),)),
         Step(base=snapshot(3), to=snapshot(5)),
     ]
-    assert step_holds("ssd/a", steps) == ("ssd/a@s1", "ssd/a@s3", "ssd/a@s5")
-    assert step_holds("ssd/a", [Step(base=mark(1), to=snapshot(2))]) == ("ssd/a@s2",)
-    assert step_holds("ssd/a", [Step(to=snapshot(2))]) == ("ssd/a@s2",)
+    assert step_holds(source(1, 2, 3, 5), steps, "job") == ("ssd/a@s1", "ssd/a@s3", "ssd/a@s5")
+    marked = source(2, marks=(mark(1),))
+    large = snapshot(2)._replace(written=SMALL)
+    assert step_holds(marked, [Step(base=mark(1), to=large)], "job") == ("ssd/a@s2",)
+    assert step_holds(source(2), [Step(to=snapshot(2))], "job") == ("ssd/a@s2",)
+    assert step_holds(source(2), [], "job") == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "marks", "held"),
+    [
+        (1000, (mark(1),), False),
+        (SMALL, (mark(1),), True),
+        (None, (mark(1),), True),
+        (1000, (), True),
+        (1000, (mark(1, "other"),), True),
+    ],
+)
+def test_what_is_small_and_can_begin_anew_is_not_held(
+    written: int | None, marks: tuple[Bookmark, ...], held: bool
+) -> None:
+    to = snapshot(2)._replace(written=written)
+    found = step_holds(source(1, 2, marks=marks), [Step(base=snapshot(1), to=to)], "job")
+    assert found == (("ssd/a@s1", "ssd/a@s2") if held else ())
 
 
 def test_the_cursor_moves_and_the_old_ones_go() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from lochkit.zfs.errors import Failure
 from lochkit.zfs.plan_types import Conflict, ConflictReason, Full, Incremental, Resume
+from lochkit.zfs.replication_holds import SMALL
 from lochkit.zfs.reports import Outcome
 from lochkit.zfs.targets import Target
 
@@ -96,7 +97,7 @@ async def test_both_ends_of_a_step_are_held_while_it_is_sent(way: Way) -> None:
 
     async with way(there) as target:
         await run(here, target)
-        here.state.snaps("ssd/data", "two")
+        here.state.snaps("ssd/data", "two", size=SMALL)
         here.before = look
         await run(here, target)
     assert held == [{"lochkit:job"}]

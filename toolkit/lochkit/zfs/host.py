@@ -8,7 +8,7 @@ from .argv import Words, batches
 from .capabilities import Capabilities
 from .errors import BadName, Failure, ZfsError
 from .host_destroy import destroy_snapshots, held_or
-from .host_inventory import read_dataset, read_inventory
+from .host_inventory import read_datasets, read_inventory
 from .host_program import Outcome, ZfsProgram
 from .host_streams import ProgramReceiving, ProgramSending, open_receive, open_send
 from .host_types import ReceiveSpec, SendSpec
@@ -82,9 +82,9 @@ class ProgramHost:
         """See ZfsHost. One command for all pools, and one more where ZFS can not tell clones."""
         return await read_inventory(self._program, self.capabilities, roots, properties)
 
-    async def dataset(self, name: str, *, properties: Sequence[str] = ()) -> Inventory:
+    async def dataset(self, *names: str, properties: Sequence[str] = ()) -> Inventory:
         """See ZfsHost."""
-        return await read_dataset(self._program, self.capabilities, name, properties)
+        return await read_datasets(self._program, self.capabilities, names, properties)
 
     async def take(
         self, snapshots: Sequence[str], *, properties: Mapping[str, str] | None = None

@@ -13,7 +13,7 @@ from .names import check_dataset, pool_of
 from .parse_get import GetParser, get_properties, parse_origins
 from .parse_list import ListParser, list_columns
 
-__all__ = ["Rows", "read_dataset", "read_inventory"]
+__all__ = ["Rows", "read_datasets", "read_inventory"]
 
 _LONGEST_ROW: Final = 1024 * 1024  # bytes; a snapshot's row names all its clones
 
@@ -57,11 +57,12 @@ async def read_inventory(
     return await _read(program, can, groups, properties, only=None)
 
 
-async def read_dataset(
-    program: ZfsProgram, can: Capabilities, name: str, properties: Sequence[str]
+async def read_datasets(
+    program: ZfsProgram, can: Capabilities, names: Sequence[str], properties: Sequence[str]
 ) -> Inventory:
-    """Read one dataset alone; see ZfsHost.dataset."""
-    return await _read(program, can, [(check_dataset(name),)], properties, only=name)
+    """Read some datasets alone; see ZfsHost.dataset."""
+    groups = list(batches(tuple(dict.fromkeys(map(check_dataset, names)))))
+    return await _read(program, can, groups, properties, only=frozenset(names))
 
 
 async def _read(
@@ -70,7 +71,7 @@ async def _read(
     groups: Sequence[tuple[str, ...]],
     properties: Sequence[str],
     *,
-    only: str | None,
+    only: frozenset[str] | None,
 ) -> Inventory:
     at = time.time()
     alone = only is not None
@@ -93,7 +94,7 @@ async def _read(
     return Inventory(datasets=told.finish(origins), at=at)
 
 
-def _check(outcome: Outcome, only: str | None) -> None:
+def _check(outcome: Outcome, only: frozenset[str] | None) -> None:
     # Roots that are not there are left out, and so is what vanished while it was being read.
     if not outcome.ok and not outcome.only(Failure.MISSING):
-        raise outcome.error(only)
+        raise outcome.error(min(only) if only else None)

@@ -9,7 +9,7 @@ from .capabilities import Capabilities
 from .model import Bookmark, Inventory, Snapshot
 from .plan_types import ResumeToken
 
-__all__ = ["Receiving", "ReceiveSpec", "SendSpec", "Sending", "ZfsHost"]
+__all__ = ["ReceiveSpec", "Receiving", "SendSpec", "Sending", "ZfsHost"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +119,8 @@ class ZfsHost(Protocol):
         """
         ...
 
-    async def dataset(self, name: str, *, properties: Sequence[str] = ()) -> Inventory:
-        """One dataset alone, without those below it; empty if it is not there."""
+    async def dataset(self, *names: str, properties: Sequence[str] = ()) -> Inventory:
+        """One dataset alone, or several, without those below; what is not there is left out."""
         ...
 
     async def take(

@@ -16,7 +16,7 @@ from .capabilities import Capabilities
 from .errors import Failure
 from .host_types import ReceiveSpec
 from .judging_target import judge_target
-from .model import Dataset, Kind, Snapshot
+from .model import Dataset, Kind
 from .names import parents
 from .offers import Offer
 from .offers_properties import never_taken, refused_property
@@ -52,10 +52,10 @@ class AlreadyThere:
     """The target has it, as its newest snapshot.
 
     Attributes:
-        snapshot: as the target has it.
+        target: as it is.
     """
 
-    snapshot: Snapshot
+    target: Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def judge_offer(
         if found := judge(case):
             return Refusal(failure=found[0], message=f"{offer.dataset}: {found[1]}")
     if target is not None and target.newest and target.newest.guid == offer.to.guid:
-        return AlreadyThere(snapshot=target.newest)
+        return AlreadyThere(target=target)
     if found := judge_target(offer, target):
         return Refusal(failure=found[0], message=f"{offer.dataset}: {found[1]}")
     return Accepted(

@@ -30,10 +30,10 @@ class Drafts:
     """Collects datasets, in the order of their rows.
 
     Args:
-        only: the name of the only dataset that is wanted; None: all.
+        only: the names of the only datasets that are wanted; None: all.
     """
 
-    def __init__(self, only: str | None = None) -> None:
+    def __init__(self, only: frozenset[str] | None = None) -> None:
         self._only = only
         self._fields: dict[str, Mapping[str, str]] = {}
         self._properties: dict[str, Mapping[str, str]] = {}
@@ -55,7 +55,7 @@ class Drafts:
             raise unreadable(name, "twice the same dataset")
         if fields["type"] not in ("filesystem", "volume"):
             raise unreadable(name, f"it is a {fields['type']}")
-        if self._only in (None, name):
+        if self._only is None or name in self._only:
             self._fields[name] = {key: fields[key] for key in _OURS if key in fields}
             told = {key: fields[key] for key in asked}
             self._properties[name] = {key: value for key, value in told.items() if value != "-"}

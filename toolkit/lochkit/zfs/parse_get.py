@@ -49,7 +49,7 @@ class GetParser:
     """Reads rows as they come.
 
     Args:
-        only: the only dataset that is wanted; None: all.
+        only: the only datasets that are wanted; None: all.
         properties: further properties that were asked for.
         most_rows: more are an error.
     """
@@ -57,7 +57,7 @@ class GetParser:
     def __init__(
         self,
         *,
-        only: str | None = None,
+        only: frozenset[str] | None = None,
         properties: Sequence[str] = (),
         most_rows: int = MOST_ROWS,
     ) -> None:

@@ -45,7 +45,7 @@ class ListParser:
 
     Args:
         columns: as made by `list_columns`.
-        only: the only dataset that is wanted; None: all.
+        only: the only datasets that are wanted; None: all.
         properties: further properties that were asked for; those that are columns anyway are
             taken into `Dataset.properties` as well.
         most_rows: more are an error.
@@ -55,7 +55,7 @@ class ListParser:
         self,
         columns: tuple[str, ...],
         *,
-        only: str | None = None,
+        only: frozenset[str] | None = None,
         properties: Sequence[str] = (),
         most_rows: int = MOST_ROWS,
     ) -> None:

@@ -15,6 +15,7 @@ from .errors import Failure, Refused
 from .host_types import ZfsHost
 from .offers import Greeting
 from .permits import Permit
+from .receiver_facts import Facts
 from .receiver_session import ReceivingSession
 from .stream_limits import StreamLimits
 from .stream_watch import WatchMaker, ZfsWatch
@@ -39,6 +40,7 @@ class Receiver:
 
     Attributes:
         host, limits, watch, compressions: as given.
+        facts: what is known of the datasets of the host.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Receiver:
         self.limits = limits or StreamLimits()
         self.watch = watch
         self.compressions = available() if compressions is None else tuple(compressions)
+        self.facts = Facts(host)
         self._guard = guard
+        self._sessions = 0
         self._slots = trio.Semaphore(streams)
         self._of_client: Counter[str] = Counter()
         self._busy: dict[str, trio.Event] = {}
@@ -77,9 +81,13 @@ class Receiver:
             permit: what the client may do.
         """
         session = ReceivingSession(self, permit)
+        self._sessions += 1
         try:
             yield session
         finally:
+            self._sessions -= 1
+            if not self._sessions:
+                self.facts.forget()
             # Also when the client is gone, or we are to end: what has arrived is to be kept.
             with trio.CancelScope(shield=True), trio.move_on_after(self.limits.settle):
                 await session.settle()

@@ -12,7 +12,7 @@ from ..io.peer_errors import PeerError, SinkClosed
 from ..wire.trailer import Trailer
 from .errors import Failure, Refused, ZfsError
 from .host_types import Receiving
-from .judging import Accepted, AlreadyThere, Refusal, judge_offer
+from .judging import Accepted, AlreadyThere, Judgement, Refusal, judge_offer
 from .judging_result import judge_result
 from .model import Dataset, Inventory
 from .offers import (
@@ -79,7 +79,7 @@ class ReceivingSession:
 
     def __init__(self, receiver: "Receiver", permit: Permit) -> None:
         self._receiver, self._permit = receiver, permit
-        self._host = receiver.host
+        self._host, self._facts = receiver.host, receiver.facts
         self._owed = OwedHolds()
         self._there: set[str] = set()
 
@@ -92,7 +92,7 @@ class ReceivingSession:
         for name in request.datasets:
             self._check_seen(name)
         if request.recursive:
-            return await self._host.inventory(request.datasets, properties=request.properties)
+            return await self._facts.inventory(request.datasets, request.properties)
         found: dict[str, Dataset] = {}
         at = 0.0
         for name in request.datasets:
@@ -133,7 +133,7 @@ class ReceivingSession:
         if not self._permit.may_write(name):
             raise self._denied(f"may not write to {name}")
         async with self._receiver.place(self._permit, name):
-            dataset = (await self._host.dataset(name)).get(name)
+            dataset = await self._facts.look(name)
             token = dataset.resume_token if dataset else None
             if token is None:
                 return
@@ -143,6 +143,7 @@ class ReceivingSession:
                     failure=Failure.STALE_TOKEN,
                     dataset=name,
                 )
+            self._facts.changed(name)
             await self._host.abort_receive(name)
 
     @asynccontextmanager
@@ -156,26 +157,36 @@ class ReceivingSession:
         if not self._permit.may_write(offer.dataset):
             raise self._denied(f"may not write to {offer.dataset}")
         async with self._receiver.place(self._permit, offer.dataset):
-            target = (await self._host.dataset(offer.dataset)).get(offer.dataset)
-            judgement = judge_offer(
-                offer,
-                target,
-                self._permit,
-                self._host.capabilities,
-                compressions=self._receiver.compressions,
-            )
+            judgement = await self._judge(offer)
+            self._facts.changed(offer.dataset)
             match judgement:
                 case Refusal():
                     raise Refused(
                         judgement.message, failure=judgement.failure, dataset=offer.dataset
                     )
                 case AlreadyThere():
-                    assert target is not None  # the snapshot is in it
-                    self._owe(offer, target)
+                    self._owe(offer, judgement.target)
                     yield Received(guid=offer.to.guid, warning="it was there already")
                 case Accepted():
                     await self._prepare(offer, judgement)
                     yield Admission(self, offer, judgement)
+
+    async def _judge(self, offer: Offer) -> Judgement:
+        known = self._facts.known(offer.dataset)
+        if known is not None and not offer.rollback:
+            judgement = self._judge_by(offer, known[0])
+            if isinstance(judgement, Accepted):
+                return judgement
+        return self._judge_by(offer, await self._facts.look(offer.dataset))
+
+    def _judge_by(self, offer: Offer, target: Dataset | None) -> Judgement:
+        return judge_offer(
+            offer,
+            target,
+            self._permit,
+            self._host.capabilities,
+            compressions=self._receiver.compressions,
+        )
 
     async def receive(
         self, offer: Offer, accepted: Accepted, fill: Fill, *, meter: Meter, trusted: bool
@@ -203,7 +214,7 @@ class ReceivingSession:
             ended = await self._ended(offer, receiving)
             # When the sender's end was the first, zfs receive complains of nothing but that.
             trouble = trouble or ended
-        after = (await self._host.dataset(offer.dataset)).get(offer.dataset)
+        after = await self._facts.look(offer.dataset)
         result = judge_result(offer, accepted.before, after, trouble=trouble, arrived=meter.bytes)
         if isinstance(result, Received) and after is not None:
             self._owe(offer, after)
@@ -237,12 +248,12 @@ class ReceivingSession:
             await self._host.release(last_tag(offer.replication), names)
 
     async def _make_placeholders(self, names: tuple[str, ...]) -> None:
-        if not names or names[-1] in self._there or (await self._host.dataset(names[-1])).datasets:
+        if not names or names[-1] in self._there or await self._facts.look(names[-1]):
             self._there.update(names)  # where one is, those above it are
             return
         for name in names:
             if name not in self._there and not self._permit.may_write(name):
-                if not (await self._host.dataset(name)).datasets:
+                if not await self._facts.look(name):
                     raise self._denied(f"may not make {name}, which is not there")
             elif name not in self._there:
                 await self._make_placeholder(name)

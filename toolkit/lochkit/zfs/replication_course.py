@@ -56,6 +56,7 @@ class Course:
         planned: as it was last planned.
         left: the streams that are to be sent yet.
         held: snapshots of the source, by their whole names, that have a hold of ours, or may.
+        surely_held: those of them that are known to have it.
         holds_put: the streams that are left have their holds.
         look: it must be looked at anew before the next stream.
         abort: an interrupted receive must be forgotten before the next stream.
@@ -69,6 +70,7 @@ class Course:
         self, planned: Planned, left: tuple[Shipment, ...], held: Iterable[str] = ()
     ) -> None:
         self.held = dict.fromkeys(held)
+        self.surely_held: set[str] = set()
         self.started: float | None = None
         self.ended: float | None = None
         self.confirmed: Snapshot | Bookmark | None = None

@@ -5,25 +5,46 @@ interrupted can go on. Afterwards a bookmark, the cursor, remembers the newest s
 target has confirmed; where ZFS has no bookmarks that snapshot stays held instead.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from .capabilities import Capabilities
 from .model import Bookmark, Dataset, Snapshot
 from .plan_types import Step
 from .policy_types import Guarantee
+from .replication_shipments import expected_size
 from .tags import cursor_name, cursors
 
-__all__ = ["Settlement", "may_be_ours", "settle", "step_holds"]
+__all__ = ["SMALL", "Settlement", "may_be_ours", "settle", "step_holds"]
+
+SMALL: Final = 16 * 1024 * 1024
+"""Bytes that are sent anew rather than held while they are sent."""
 
 
-def step_holds(dataset: str, steps: Iterable[Step]) -> tuple[str, ...]:
-    """The snapshots, by their whole names, that are to be held while steps are under way."""
+def step_holds(source: Dataset, steps: Sequence[Step], replication: str) -> tuple[str, ...]:
+    """The snapshots, by their whole names, that are to be held while steps are under way.
+
+    Both ends of each step. None where that would take longer than to begin anew: if all of it is
+    small, and the cursor remembers the base; while it is being sent ZFS itself keeps it.
+
+    Args:
+        source: as it was seen.
+        steps: that are to be sent.
+        replication: whose.
+    """
+    base = steps[0].base if steps else None
+    remembered = isinstance(base, Bookmark) or any(
+        base is not None and one.guid == base.guid for one in cursors(source, replication)
+    )
+    sizes = [expected_size(step) for step in steps]
+    if remembered and None not in sizes and sum(one or 0 for one in sizes) < SMALL:
+        return ()
     found: dict[str, None] = {}
     for step in steps:
         for one in (step.base, step.to):
             if isinstance(one, Snapshot):
-                found[f"{dataset}@{one.name}"] = None
+                found[f"{source.name}@{one.name}"] = None
     return tuple(found)
 
 

@@ -174,14 +174,17 @@ class Workshop:
                 await self._hold_all([course])  # one of the others is to blame, or it is
 
     async def _hold_all(self, courses: list[Course]) -> None:
-        names = {
-            course.name: step_holds(course.planned.source.name, (one.step for one in course.left))
-            for course in courses
-        }
-        for course in courses:  # even if it fails: some of them may have been put
-            course.held.update(dict.fromkeys(names[course.name]))
-        await self._host.hold(self._tag, [one for some in names.values() for one in some])
+        names: list[str] = []
         for course in courses:
+            steps = [one.step for one in course.left]
+            wanted = step_holds(course.planned.source, steps, self._wish.name)
+            names += (one for one in wanted if one not in course.surely_held)
+            # Even if it fails: some of them may have been put.
+            course.held.update(dict.fromkeys(wanted))
+        if names:
+            await self._host.hold(self._tag, names)
+        for course in courses:
+            course.surely_held.update(names)
             course.holds_put = True
 
     async def _abort(self, course: Course, session: TargetSession) -> None:

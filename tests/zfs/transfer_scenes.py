@@ -68,6 +68,7 @@ async def remote(
     permit: Permit = PERMIT,
     receiver: Receiver | None = None,
     through: Any = None,
+    limits: StreamLimits = LIMITS,
 ) -> AsyncIterator[Target]:
     """The host as a target, over loopback, in plain text.
 
@@ -76,16 +77,17 @@ async def remote(
         permit: what everybody may do.
         receiver: another one than the usual.
         through: a context manager that is given the port, and gives one to connect to.
+        limits: of the client.
     """
     listener = await open_listener("127.0.0.1", 0)
     port = listener.port
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, receiver or receiver_of(host), permit, listener)
         if through is None:
-            yield target_at(port)
+            yield target_at(port, limits)
         else:
             async with through(port) as other:
-                yield target_at(other)
+                yield target_at(other, limits)
         nursery.cancel_scope.cancel()
 
 
@@ -106,9 +108,9 @@ async def serve(  # noqa: ASYNC128 (serve_streams says that it has started)
     )
 
 
-def target_at(port: int) -> Target:
+def target_at(port: int, limits: StreamLimits = LIMITS) -> Target:
     """A target at a port of this host."""
-    return RemoteTarget("127.0.0.1", port, security=ClientSecurity(), name="vault", limits=LIMITS)
+    return RemoteTarget("127.0.0.1", port, security=ClientSecurity(), name="vault", limits=limits)
 
 
 async def run(here: FakeHost, target: Target, what: Selection = DATA, /, **changes: Any) -> Report:

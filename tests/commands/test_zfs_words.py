@@ -1,5 +1,6 @@
 """What ``lochkit zfs`` understands, and how it says things; no ZFS is needed for that."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,18 @@ def test_a_bar_takes_its_line_away() -> None:
 @given(st.integers(0, 1 << 62))
 def test_bytes_are_short(count: int) -> None:
     assert len(in_bytes(count)) <= 10
+
+
+async def test_a_monitor_shows_all_faults_of_a_policy_in_its_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "zfs.toml"
+    path.write_text('[hosts.vault]\naddress = "10.0.0.2"\nport = 1\nways = 2\n')
+    assert await cli.invoke(["zfs", "monitor", "--policy", str(path)]) == 3
+    line = capfd.readouterr().out
+    assert line.startswith("UNKNOWN: ")
+    assert line.count("\n") == 1
+    assert "hosts.vault.port: unknown key" in line
+    assert "; " in line
+    assert await cli.invoke(["zfs", "monitor", "--json", "--policy", str(path)]) == 3
+    assert json.loads(capfd.readouterr().out)["Level"] == "UNKNOWN"

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,7 +115,9 @@ async def test_a_conflict_is_explained_and_repaired_step_by_step(bench: Bench) -
     assert "conflict" in planned.out
     why = await bench.run("explain", *policy, bench.data)
     assert why.code == 1
-    assert f"lochkit zfs repair {bench.data} --replication data --destroy-newer" in why.out
+    commands = [shlex.split(line) for line in why.out.splitlines() if " lochkit zfs " in line]
+    destroy = next(words for words in commands if "--destroy-newer" in words)
+    assert destroy[-2:] == list(policy)  # it is to be copied, and must find the same policy
     offered = await bench.run("repair", *policy, bench.data, "--json")
     options = [one["Option"] for one in offered.json]
     assert {"--aside", "--destroy-newer", "--rollback"} <= set(options)
@@ -122,7 +125,7 @@ async def test_a_conflict_is_explained_and_repaired_step_by_step(bench: Bench) -
     assert f"LOSES {bench.copy}@by-hand" in dry.out
     assert zfs("list", "-H", "-t", "snapshot", "-o", "name") == before
 
-    assert (await bench.run("repair", *policy, bench.data, "--destroy-newer")).code == 0
+    assert (await bench.run(*destroy[2:])).code == 0
     assert list(guids(bench.copy)) == ["one"]
     assert (await bench.run("explain", *policy, bench.data)).code == 0
     assert (await bench.run("send", "--job", "data", *policy)).code == 0
@@ -157,6 +160,11 @@ async def test_the_newest_common_snapshot_survives_a_policy_that_keeps_one(bench
     assert (await bench.run("send", "--job", "data", *policy)).code == 0
     for name in newer:
         bench.source.snapshot(bench.data, name, noise(0.1))
+    dry = await bench.run("prune", "--dry-run", "--verbose", *policy)
+    kept = next(
+        line for line in dry.out.splitlines() if line.startswith(f"keep {bench.data}@{old}")
+    )
+    assert "the newest that data has confirmed" in kept  # not only because it is held
     assert (await bench.run("prune", *policy)).code == 0
     assert list(guids(bench.data)) == [old, newer[-1]]
 
@@ -171,6 +179,9 @@ async def test_a_monitor_is_told_how_old_the_copies_are(bench: Bench) -> None:
     assert (await bench.run("send", "--job", "data", *policy)).code == 0
     well = await bench.run("monitor", *policy, "-w", "1h", "-c", "2h")
     assert (well.code, well.out[:4]) == (0, "OK: ")
+    bench.source.snapshot(bench.data, "two", noise(0.1))
+    waiting = await bench.run("monitor", *policy, "-w", "1h", "-c", "2h", "--ask")
+    assert (waiting.code, waiting.out[:4]) == (0, "OK: ")  # the copy is of a moment ago still
     late = await bench.run("monitor", *policy, "-w", "0s", "-c", "2h", "--json", "--ask")
     assert (late.code, late.json["Level"]) in ((1, "WARNING"), (0, "OK"))
     unknown = await bench.run("monitor", "--policy", "/nowhere.toml")

@@ -1,6 +1,7 @@
 """``lochkit zfs explain``: why a dataset does not replicate, and what would fix it."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from ..zfs.explain import Explanation, explain
 from ..zfs.names import check_dataset
 from .output import print_lines, shown
 from .zfs_look import Case, LookOptions, dataset_argument, look_at_all
+from .zfs_options import DEFAULT_POLICY
 from .zfs_running import answered
 
 __all__ = ["SUBCOMMAND", "ZfsExplainOptions", "run"]
@@ -43,9 +45,11 @@ async def run(options: ZfsExplainOptions) -> int:
         cases = await look_at_all(options, options.datasets[0])
         explained = [(case, _explained(case)) for case in cases]
         if options.json:
-            await print_lines([json.dumps([_document(*one) for one in explained])])
+            found = [_document(*one, _asked(options)) for one in explained]
+            await print_lines([json.dumps(found)])
         else:
-            await print_lines(line for one in explained for line in _lines(*one))
+            asked = _asked(options)
+            await print_lines(line for one in explained for line in _lines(*one, asked))
         return int(not all(one.replicates for _, one in explained))
 
     return await answered(work)
@@ -67,20 +71,45 @@ def _explained(case: Case) -> Explanation:
     )
 
 
-def _lines(case: Case, explained: Explanation) -> Iterator[str]:
+def _asked(options: ZfsExplainOptions) -> str:
+    """The options that a command needs to look at the same: those that were not left as they are.
+
+    A command that is copied is run later, and by itself: it must find the same policy and say the
+    same host's name. What the file and the environment say, they say then as well; saying it once
+    more does no harm.
+    """
+    peers = options.peers
+    given = {
+        "--zfs": options.zfs if options.zfs != "zfs" else None,
+        "--policy": options.policy if options.policy != DEFAULT_POLICY else None,
+        "--host": options.host,
+        "--tls-cert": peers.cert,
+        "--tls-key": peers.key,
+        "--tls-ca": peers.ca,
+    }
+    flags = {
+        "--insecure-plaintext": peers.insecure_plaintext,
+        "--allow-public": peers.allow_public,
+    }
+    words = [word for name, value in given.items() if value for word in (name, value)]
+    words += [name for name, value in flags.items() if value]
+    return f" {shlex.join(words)}" if words else ""
+
+
+def _lines(case: Case, explained: Explanation, asked: str) -> Iterator[str]:
     yield f"{case.replication.name}:"
     yield from (f"    {shown(line)}" for line in explained.lines)
-    yield from (f"        {shown(command)}" for command in explained.commands)
+    yield from (f"        {shown(command + asked)}" for command in explained.commands)
 
 
-def _document(case: Case, explained: Explanation) -> dict[str, object]:
+def _document(case: Case, explained: Explanation, asked: str) -> dict[str, object]:
     return {
         "Job": case.job.name,
         "Replication": case.replication.name,
         "To": case.replication.to,
         "Replicates": explained.replicates,
         "Lines": list(explained.lines),
-        "Commands": list(explained.commands),
+        "Commands": [command + asked for command in explained.commands],
     }
 
 

@@ -47,6 +47,13 @@ class JobPlan:
     prunings: list[Pruning] = field(default_factory=list)
     target_prunings: dict[str, list[Pruning]] = field(default_factory=dict)
 
+    def sends_at_once(self, replication: str) -> bool:
+        """Whether a replication brings what is taken as soon as it is there."""
+        return any(
+            one.name == replication and one.when is None and one.snapshots is None
+            for one in self.job.replications
+        )
+
 
 class Jobs:
     """Looks at jobs, and changes nothing.

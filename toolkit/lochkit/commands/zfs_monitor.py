@@ -96,7 +96,10 @@ async def run(options: ZfsMonitorOptions) -> int:
         try:
             ages, troubles = await _judge(options)
         except LochkitError as exc:
-            await print_lines([f"{Level.UNKNOWN.name}: {shown(str(exc))}"])
+            why = shown(str(exc).replace("\n", "; "))  # one line is all that a monitor shows
+            document = {"Level": Level.UNKNOWN.name, "Troubles": [why], "Datasets": []}
+            text = f"{Level.UNKNOWN.name}: {why}"
+            await print_lines([json.dumps(document) if options.json else text])
             return Level.UNKNOWN
         level = max(worst(ages), Level.CRITICAL if troubles else Level.OK)
         if options.json:
@@ -104,7 +107,7 @@ async def run(options: ZfsMonitorOptions) -> int:
         else:
             first = f"{level.name}: {troubles[0]}" if troubles else summary(ages)
             wrong = [one.text for one in ages if one.level]
-            await print_lines([f"{shown(first)} |{_performance(ages)}", *troubles[1:], *wrong])
+            await print_lines([f"{shown(first)}{_performance(ages)}", *troubles[1:], *wrong])
         return level
 
     return await answered(work)
@@ -177,7 +180,8 @@ def _performance(ages: Iterable[Age]) -> str:
     for one in ages:
         if one.age is not None:
             oldest[one.replication] = max(one.age, oldest.get(one.replication, 0))
-    return "".join(f" '{name}'={age}s" for name, age in oldest.items())
+    found = "".join(f" '{name}'={age}s" for name, age in oldest.items())
+    return f" |{found}" if found else ""
 
 
 def _document(level: Level, ages: Iterable[Age], troubles: list[str]) -> dict[str, object]:

@@ -78,7 +78,10 @@ def _takes(plan: JobPlan) -> Iterator[str]:
 
 
 def _sends(plan: JobPlan, verbose: bool) -> Iterator[str]:
+    due = plan.takes is not None and bool(plan.takes.datasets)
     for name, report in plan.reports.items():
+        if due and plan.sends_at_once(name):
+            yield f"{name}: what is taken is sent as well"
         yield from (f"{name}: {line}" for line in report_lines(report, verbose=verbose))
     for name, why in plan.unreachable.items():
         yield f"{name}: can not be looked at: {why}"

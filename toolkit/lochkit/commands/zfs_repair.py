@@ -74,17 +74,16 @@ async def run(options: ZfsRepairOptions) -> int:
             raise Refused("; ".join(repair.obstacles))
         elsewhere = [action for action in repair.actions if _is_elsewhere(case, action)]
         lines = [*_repair(case, repair)]
-        if elsewhere and not options.dry_run:
-            await print_lines([*lines, *_by_hand(case, elsewhere)])
-            return 1
-        if not options.dry_run:
+        does = not options.dry_run and not elsewhere
+        if does:
             await carry_out(case, repair.actions)
             lines.append("done; the next run replicates it, or explains what else there is")
+        elif elsewhere and not options.dry_run:
+            lines += _by_hand(case, elsewhere)
         if options.json:
-            document = {**_document(case, repair), "Done": not options.dry_run}
-            lines = [json.dumps(document)]
+            lines = [json.dumps({**_document(case, repair), "Done": does})]
         await print_lines(lines)
-        return 0
+        return 0 if does or options.dry_run else 1
 
     return await answered(work)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from .errors import Failure, ZfsError
 from .model import Bookmark, Snapshot
 from .offers import Received
+from .plan_common import meet
 from .plan_many import Planned, urgency
 from .plan_types import Conflict, Resume, Step, UpToDate
 from .replication_shipments import Shipment
@@ -74,6 +75,7 @@ class Course:
         self.started: float | None = None
         self.ended: float | None = None
         self.confirmed: Snapshot | Bookmark | None = None
+        self._common: Snapshot | Bookmark | None = None
         self.report = DatasetReport(
             source=planned.source.name, target=planned.target_name, outcome=Outcome.FAILED
         )
@@ -115,6 +117,8 @@ class Course:
         self.report = replace(self.report, verdict=verdict)
         if isinstance(verdict, UpToDate):
             self.confirmed = verdict.newest or self.confirmed
+        else:  # what both have is there all the same, whoever sent it
+            self._common = meet(planned.source, planned.target, bookmarks=True).common
         if isinstance(verdict, Resume) and (verdict.token.received or 0) > self._resumed_at:
             # More has arrived than the last time: the line is bad, and it gets there.
             self._resumed_at = verdict.token.received or 0
@@ -168,6 +172,6 @@ class Course:
             failure=failure,
             message=message,
             seconds=max(0.0, seconds),
-            newest=self.confirmed,
+            newest=self.confirmed or self._common,
         )
         return self.report

@@ -48,10 +48,10 @@ def _site() -> Path:
 
 
 def _measure(share: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
-    argv = [ROOT / "scripts/zfsvm/run", "--zfs", "backports", "--share", share, "--mem", "2048"]
+    run = [str(ROOT / "scripts/zfsvm/run"), "--zfs", "backports", "--share", str(share)]
     inner = ["python3", "zfs_tools_inner.py", str(rounds), str(DATASETS)]
     done = subprocess.run(
-        [*argv, "--timeout", str(LIMIT_SECONDS), "--", *inner],
+        [*run, "--mem", "2048", "--timeout", str(LIMIT_SECONDS), "--", *inner],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -19,7 +19,16 @@ from pathlib import Path
 from time import time
 from typing import IO
 
-__all__ = ["LIMIT_SECONDS", "TRACKS", "VmFailed", "build", "run_tests", "select", "shared_tree"]
+__all__ = [
+    "LIMIT_SECONDS",
+    "TRACKS",
+    "VmFailed",
+    "build",
+    "has_image",
+    "run_tests",
+    "select",
+    "shared_tree",
+]
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "scripts" / "zfsvm"
@@ -48,6 +57,11 @@ def build(tracks: Sequence[str]) -> None:
         VmFailed: it could not be done: not Debian, not root, no archive.
     """
     _told([str(SCRIPTS / "build"), "--if-missing", *tracks], BUILD_SECONDS)
+
+
+def has_image(track: str) -> bool:
+    """Return whether there is an image of a track already."""
+    return (_home() / "out" / track / "info").exists()
 
 
 @contextmanager

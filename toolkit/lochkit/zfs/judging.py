@@ -161,6 +161,9 @@ def _of_abilities(case: _Case) -> tuple[Failure, str] | None:
         return Failure.UNSUPPORTED, "the ZFS of the receiver takes no raw streams"
     if (offer.set_properties or offer.exclude_properties) and not able.receive_properties:
         return Failure.UNSUPPORTED, "the ZFS of the receiver can not choose properties"
+    if offer.properties and not case.permit.anywhere and not able.receive_properties:
+        # It would take the stream's mountpoint as well, and what shares and mounts it.
+        return Failure.UNSUPPORTED, "the ZFS of the receiver can not leave out properties"
     if offer.compression not in ("none", *case.compressions):
         return Failure.UNSUPPORTED, f"the receiver has no program {offer.compression}"
     return None

@@ -42,12 +42,15 @@ _THESE_VALUES: Final[Mapping[str, frozenset[str]]] = {
 # Of ours, the one that says what the target is a copy of. That it is a placeholder, we say.
 _OUR_SETTABLE: Final = frozenset(("lochkit:source",))
 
+# What we read of every dataset: a value in a stream may have ends of lines in it, and then
+# `zfs list` prints rows of datasets that are not there.
+_READ: Final = ("lochkit:placeholder", "lochkit:source")
 _NEVER_TAKEN: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.FILESYSTEM: (
         *("mountpoint", "sharenfs", "sharesmb", "setuid", "exec", "devices", "zoned"),
-        "overlay",
+        *("overlay", *_READ),
     ),
-    Kind.VOLUME: ("snapdev", "volmode"),
+    Kind.VOLUME: ("snapdev", "volmode", *_READ),
 }
 
 

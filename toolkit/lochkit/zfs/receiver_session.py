@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -24,9 +24,9 @@ from .offers import (
     Releasable,
     ReleasableRequest,
 )
-from .parse_drafts import PLACEHOLDER
 from .permits import Permit
 from .receiver_holds import OwedHolds
+from .receiver_parents import Parents
 from .stream_begin import BadStream
 from .stream_intake import Fill, take_in
 from .tags import last_tag
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Admission", "ReceivingSession"]
 
 _log = logging.getLogger(__name__)
-_MARKED: Final = {PLACEHOLDER: "on"}
 
 
 class Admission:
@@ -81,7 +80,7 @@ class ReceivingSession:
         self._receiver, self._permit = receiver, permit
         self._host, self._facts = receiver.host, receiver.facts
         self._owed = OwedHolds()
-        self._there: set[str] = set()
+        self._parents = Parents(receiver.host, permit)
 
     async def inventory(self, request: InventoryRequest) -> Inventory:
         """What there is at and below the datasets asked for.
@@ -242,29 +241,12 @@ class ReceivingSession:
         return None
 
     async def _prepare(self, offer: Offer, accepted: Accepted) -> None:
-        await self._make_placeholders(accepted.placeholders)
+        await self._parents.make(accepted.placeholders)
+        if offer.properties and accepted.before is None and not self._permit.anywhere:
+            await self._parents.insist(offer.dataset)
         if accepted.release:
             names = [f"{offer.dataset}@{name}" for name in accepted.release]
             await self._host.release(last_tag(offer.replication), names)
-
-    async def _make_placeholders(self, names: tuple[str, ...]) -> None:
-        if not names or names[-1] in self._there or await self._facts.look(names[-1]):
-            self._there.update(names)  # where one is, those above it are
-            return
-        for name in names:
-            if name not in self._there and not self._permit.may_write(name):
-                if not await self._facts.look(name):
-                    raise self._denied(f"may not make {name}, which is not there")
-            elif name not in self._there:
-                await self._make_placeholder(name)
-            self._there.add(name)
-
-    async def _make_placeholder(self, name: str) -> None:
-        try:
-            await self._host.create(name, _MARKED)
-        except ZfsError as exc:
-            if exc.failure is not Failure.EXISTS:
-                raise
 
     def _owe(self, offer: Offer, after: Dataset) -> None:
         if offer.hold_tag is not None:

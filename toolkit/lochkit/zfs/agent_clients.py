@@ -8,7 +8,8 @@
     properties = false                    # may send streams with properties
     streams = 8                           # received at once
     orders = ["destroy_snapshot"]         # or ["all"]
-    orders_on = ["bulk/web1"]             # of which datasets; default: those of `write`
+    orders_on = ["bulk/web1"]             # of which datasets; default: those of `write`; who has
+                                          # something sent within this host needs both of the two
 
 ``[clients.anonymous]`` is for whoever comes in plain text (``--insecure-plaintext``), and for
 nobody else.

@@ -68,7 +68,7 @@ def lookup_of(settings: AgentSettings, etcd: Client | None) -> Lookup | None:
             return None
         try:
             return read_record(json.loads(kv.value)).where
-        except (ValueError, LochkitError) as exc:
+        except (ValueError, RecursionError, LochkitError) as exc:
             message = f"what etcd says of {host} can not be read: {exc}"
             raise ZfsBusy(message, failure=Failure.UNAVAILABLE) from exc
 

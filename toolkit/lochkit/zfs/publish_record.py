@@ -25,7 +25,7 @@ class AgentRecord:
         address: where others reach it.
         orders_port: for orders; 0: it takes none.
         streams_port: for streams; 0: it takes none.
-        certificate: the name in its certificate; None: it speaks plaintext.
+        certificate: the name in its certificate, for people; None: it speaks plaintext.
         zfs: what the ZFS of the host can do.
         instance: another one for every process.
         started: seconds since 1970.
@@ -42,13 +42,12 @@ class AgentRecord:
 
     @property
     def where(self) -> HostAddress:
-        """How to reach it."""
-        return HostAddress(
-            address=self.address,
-            orders=self.orders_port,
-            streams=self.streams_port,
-            certificate=self.certificate,
-        )
+        """How to reach it; not the name to expect in its certificate.
+
+        That is the host's, or what a policy says: who may write into etcd where a host is must not
+        say who it is, too. With any certificate of the authority he could take its place.
+        """
+        return HostAddress(address=self.address, orders=self.orders_port, streams=self.streams_port)
 
 
 def record_document(record: AgentRecord) -> dict[str, object]:

@@ -239,7 +239,7 @@ class Publisher:
             return
         try:
             other = read_record(json.loads(kv.value))
-        except (ValueError, BadRecord):
+        except (ValueError, RecursionError, BadRecord):
             return
         if other.instance != self._record.instance:
             log.warning(

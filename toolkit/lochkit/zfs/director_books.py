@@ -50,6 +50,8 @@ _MOST_RESULTS: Final = 10_000
 _CURSORS_AT_ONCE: Final = 90
 """In one transaction, whose limit is 128 operations unless etcd was told otherwise."""
 _SILENCE: Final = 20.0  # seconds
+_MOST_JUNK: Final = 1000
+"""Keys that are told of which can not be read: each is logged, and remembered."""
 
 
 class BooksStore(Protocol):
@@ -134,7 +136,8 @@ class Books:
                     raise LochkitError("the order has another uuid than its key")
                 orders.append(given)
             except LochkitError as exc:
-                junk[kv.key] = str(exc)
+                if len(junk) < _MOST_JUNK:
+                    junk[kv.key] = str(exc)[:300]
         for kv in (await self._etcd.list_range(self._keys.ticks)).kvs:
             place = self._keys.tick_of(kv.key)
             try:
@@ -142,7 +145,8 @@ class Books:
                     raise LochkitError("not the key of a tick")
                 ticks[place] = read_tick(kv.value)
             except LochkitError as exc:
-                junk[kv.key] = str(exc)
+                if len(junk) < _MOST_JUNK:
+                    junk[kv.key] = str(exc)[:300]
         self._results = deque(await self._old_results())
         return Opened(orders=tuple(orders), ticks=ticks, junk=junk)
 

@@ -17,6 +17,8 @@ from lochkit.zfs.errors import ZfsBusy
 from lochkit.zfs.order_desk import OrderDesk
 from lochkit.zfs.order_server import OrderServer
 from lochkit.zfs.permits import Permit, Permits
+from lochkit.zfs.policy_types import Guarantee
+from lochkit.zfs.replication_holds import settle
 
 from ..fakes.zfs_host import ZFS_FUSE, FakeHost
 from .agent_scene import NOON, Scene, job, to_vault
@@ -53,21 +55,25 @@ async def test_only_who_may_order_anything_may_send_much(name: str, least: int) 
     assert least or peer.limits[0] <= 65536
 
 
-async def test_without_bookmarks_and_notes_nothing_is_destroyed_of_what_is_sent(
+async def test_without_bookmarks_a_hold_protects_what_lost_notes_knew(
     autojump_clock: Clock,
 ) -> None:
-    # Which snapshot the destination has is known to nobody until it is asked.
     scene = Scene(NOON, FakeHost("web1", pools=("ssd",), capabilities=ZFS_FUSE))
     state = scene.host.state
     state.make("ssd/pg")
     state.now = NOON - 3600
     state.snaps("ssd/pg", *(f"hot_2027-01-15T10:0{minute}:00Z" for minute in range(5)))
-    chore = PruneChore(job(keep=["last 1"], to=[to_vault()]), scene.site, scene.notes)
-    assert await chore.attempt()
-    assert len(state.names("ssd/pg")) == 5
-    assert "not known" in scene.chore("pg", "destroy").message
     dataset = (await scene.host.dataset("ssd/pg")).datasets["ssd/pg"]
-    await scene.notes.confirmed("pg", {"ssd/pg": dataset.snapshots[1].guid})
+    kept = settle(
+        dataset,
+        dataset.snapshots[1],
+        replication="pg",
+        guarantee=Guarantee.RESUMABLE,
+        capabilities=ZFS_FUSE,
+        held=(),
+    ).hold
+    await scene.host.hold("lochkit:pg", kept)
+    chore = PruneChore(job(keep=["last 1"], to=[to_vault()]), scene.site, scene.notes)
     assert await chore.attempt()
     assert [name[-6:] for name in state.names("ssd/pg")] == ["01:00Z", "04:00Z"]
 

@@ -216,12 +216,8 @@ class PruneChore(Chore):
         await all_settled(self._before, timeout=BEFORE)
         site, destroyed = self._site, 0
         failures: list[str] = []
-        unsure = 0
         for dataset in await read_selected(site, self._job.datasets):
             if not self._plan(dataset).destroy:
-                continue
-            if not self._sure(dataset):
-                unsure += 1
                 continue
             # Dataset by dataset: a whole job might wait for long until nobody works on any of it.
             # Then it is looked at anew, since it may have waited.
@@ -238,20 +234,7 @@ class PruneChore(Chore):
             site.publishing.changed()
         if failures:
             raise ChoreFailed("; ".join(failures[:5]))
-        said = [f"{destroyed} destroyed"] if destroyed else []
-        if unsure:
-            said.append(f"nothing of {unsure}: it is not known yet what destinations have of it")
-        return ", ".join(said)
-
-    def _sure(self, dataset: Dataset) -> bool:
-        """Whether it is known what every destination has of a dataset.
-
-        A ZFS without bookmarks has nothing but our notes to tell it, and those may have been lost.
-        """
-        if self._site.host.capabilities.bookmarks:
-            return True
-        names = (one.name for one in self._job.replications)
-        return all(dataset.name in self._notes.known(name) for name in names)
+        return f"{destroyed} destroyed" if destroyed else ""
 
     def _plan(self, dataset: Dataset) -> Pruning:
         names = [one.name for one in self._job.replications]

@@ -176,3 +176,11 @@ def test_tidying_up_is_offered_without_crying_wolf() -> None:
 def test_a_clone_is_copied_as_a_dataset_of_its_own() -> None:
     line = explained(dataset("@a,1", origin="tank/b@x"), None).lines[0]
     assert "It is a clone of tank/b@x; its copy is a dataset of its own" in line
+
+
+def test_what_a_zfs_can_not_tell_is_said_with_its_cure() -> None:
+    said = explained("@a,1 @b,2", "@a,1", Facts(written_told=False))
+    assert said.replicates
+    assert "Nothing stands in the way." in said.lines
+    assert "does not tell whether somebody has written" in said.lines[-2]
+    assert said.commands[0].endswith("--rollback")

@@ -93,6 +93,16 @@ def test_a_target_that_was_written_to() -> None:
     assert found["--rollback"].loses == ("5 bytes written to bulk/a since @a",)
 
 
+def test_where_nobody_can_tell_what_was_written_the_target_can_go_back_all_the_same() -> None:
+    facts = Facts(written_told=False)
+    found = offered("@a,1 @b,2", "@a,1", facts)
+    assert list(found) == ["--rollback"]
+    assert found["--rollback"].actions == (RollBack(dataset="bulk/a", snapshot="a"),)
+    assert found["--rollback"].loses == ("what was written to bulk/a since @a, if anything",)
+    assert offered("@a,1", "@a,1", facts) == {}
+    assert offered("@a,1 @b,2", "@a,1", facts, rollback=True) == {}  # the next stream does it
+
+
 def test_what_is_not_known_to_be_lost_is_told() -> None:
     found = offered("@a,1 @b,2", copy("@a,1 @m,9", written=None))
     assert "what was written to bulk/a since @m, if anything" in found["--rollback"].loses

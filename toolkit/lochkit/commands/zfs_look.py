@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ConfigError
@@ -112,7 +112,9 @@ async def _look_at(
     try:
         target = jobs.target(one)
         async with target.session() as session:
-            looker = Looker(host, one, job.datasets, await session.greeting())
+            greeting = await session.greeting()
+            facts = replace(facts, written_told=greeting.capabilities.written)
+            looker = Looker(host, one, job.datasets, greeting)
             look = await looker.look(session, inventory)
             there = await session.inventory(InventoryRequest(datasets=(one.target,)))
     except (ZfsError, ConfigError) as exc:

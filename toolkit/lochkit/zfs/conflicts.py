@@ -95,7 +95,8 @@ def no_common(source: Dataset, target: Dataset) -> Conflict:
         )
         cure = "Rename the target aside to begin with a full stream"
     message = (
-        f"{source.name} and {target.name}, with {count} snapshots, have none in common: {why}."
+        f"{source.name} and {target.name}, with {count} snapshot{'' if count == 1 else 's'}, have"
+        f" none in common: {why}."
         f" {cure}"
     )
     return _conflict(ConflictReason.NO_COMMON, message, source, target)

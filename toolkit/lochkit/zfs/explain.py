@@ -1,6 +1,6 @@
 """Why a dataset does not replicate, in plain words, and what would fix it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from .durations import in_words
@@ -141,7 +141,23 @@ def _waiting(verdict: Verdict, facts: Facts) -> Iterator[str]:
 def _choices(found: tuple[Repair, ...], blocked: bool) -> Iterator[str]:
     if not found:
         return
-    yield "What can be done:" if blocked else "What could be tidied up:"
+    if blocked:
+        yield "What can be done:"
+        yield from _listed(found)
+        return
+    tidying = tuple(one for one in found if one.option != "--rollback")
+    if tidying:
+        yield "What could be tidied up:"
+        yield from _listed(tidying)
+    if len(tidying) < len(found):
+        yield (
+            "This ZFS does not tell whether somebody has written to the copy. If a stream is"
+            " refused because of that:"
+        )
+        yield from _listed(one for one in found if one.option == "--rollback")
+
+
+def _listed(found: Iterable[Repair]) -> Iterator[str]:
     for one in found:
         loses = f"; loses {len(one.loses)}: {one.loses[0]}" if one.loses else "; loses nothing"
         more = ", ..." if len(one.loses) > 1 else ""

@@ -24,6 +24,7 @@ class Facts:
         failure: why the last attempt failed; None: it did not, or there was none.
         error: the words of that.
         failed_ago: seconds since then; None: not known.
+        written_told: the target's ZFS tells how much was written to a dataset (zfs-fuse does not).
         bookmarks: the source's ZFS has bookmarks.
     """
 
@@ -37,4 +38,5 @@ class Facts:
     failure: Failure | None = None
     error: str = ""
     failed_ago: float | None = None
+    written_told: bool = True
     bookmarks: bool = False

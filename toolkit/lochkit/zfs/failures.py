@@ -83,7 +83,7 @@ _ROWS: Final = (
 _TABLE: Final = tuple((failure, re.compile(text)) for failure, text in _ROWS)
 
 _HINTS: Final = {
-    Failure.BUSY: "something uses it: a send, a receive, a mount or a hold; it is tried again",
+    Failure.BUSY: "something uses it: a send, a receive, a mount or a hold; that heals with time",
     Failure.NO_SPACE: "free space in that pool, or raise the quota",
     Failure.MODIFIED: "roll the target back to its newest snapshot, and set readonly=on there",
     Failure.DIVERGED: "look at both sides with `lochkit zfs explain`",

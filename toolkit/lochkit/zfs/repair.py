@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from .explain_facts import Facts
 from .model import Dataset
 from .plan_encryption import sends_raw
-from .plan_types import Conflict, ConflictReason, Verdict
+from .plan_types import Conflict, ConflictReason, Incremental, Verdict
 from .policy_types import Replication
 from .repair_actions import Repair
 from .repair_case import RepairCase
@@ -84,6 +84,8 @@ def repairs(
     offers = _ALWAYS
     if isinstance(verdict, Conflict) and not _is_a_key(case, verdict):
         offers += _CONFLICTS.get(verdict.reason, ())
+    elif isinstance(verdict, Incremental):
+        offers += (roll_back,)
     return tuple(found for found in (offer(case) for offer in offers) if found is not None)
 
 

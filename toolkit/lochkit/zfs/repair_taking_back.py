@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .model import Dataset, Snapshot
-from .plan_types import Conflict, ConflictReason
+from .plan_types import Conflict, ConflictReason, Incremental
 from .repair_actions import DestroySnapshots, Repair, RollBack
 from .repair_case import RepairCase, in_the_way, released
 
@@ -24,7 +24,11 @@ def destroy_newer(case: RepairCase) -> Repair | None:
 def roll_back(case: RepairCase) -> Repair | None:
     """Roll the target back to the newest snapshot that both have."""
     copy, verdict = case.target, case.verdict
-    if copy is None or not isinstance(verdict, Conflict) or verdict.common is None:
+    if copy is None:
+        return None
+    if isinstance(verdict, Incremental):
+        return _discard(case, copy, verdict)
+    if not isinstance(verdict, Conflict) or verdict.common is None:
         return None
     base = copy.snapshot(verdict.common.guid)
     if base is None:
@@ -37,6 +41,21 @@ def roll_back(case: RepairCase) -> Repair | None:
         actions=(*released(case, copy, lost), back),
         loses=(*_named(copy, lost), *_written(copy)),
         obstacles=in_the_way(case, copy, lost),
+    )
+
+
+def _discard(case: RepairCase, copy: Dataset, verdict: Incremental) -> Repair | None:
+    """Discard what may have been written to the target, where ZFS does not tell beforehand."""
+    base, newest = verdict.steps[0].base, copy.newest
+    untold = not case.facts.written_told and copy.written is None and not verdict.rollback
+    if not untold or base is None or newest is None or base.guid != newest.guid:
+        return None
+    return Repair(
+        option="--rollback",
+        title=f"roll {copy.name} back to @{newest.name}, its newest",
+        actions=(RollBack(dataset=copy.name, snapshot=newest.name, lost=()),),
+        loses=_written(copy),
+        obstacles=in_the_way(case, copy, ()),
     )
 
 

@@ -1,9 +1,11 @@
 """What ``lochkit zfs`` understands, and how it says things; no ZFS is needed for that."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from lochkit import cli
 from lochkit.commands.zfs_progress import Bar, Stream, progress_line
 from lochkit.commands.zfs_send_options import destination
 from lochkit.commands.zfs_showing import in_bytes, report_lines, step_text, verdict_lines
+from lochkit.zfs.agent_status import STATUS_FILE, AgentStatus, encode_status
 from lochkit.zfs.errors import BadPolicy, Failure
 from lochkit.zfs.model import Bookmark, Snapshot
 from lochkit.zfs.plan_types import Conflict, ConflictReason, Full, Incremental, Step, UpToDate
@@ -214,3 +217,36 @@ async def test_a_monitor_shows_all_faults_of_a_policy_in_its_one_line(
     assert "; " in line
     assert await cli.invoke(["zfs", "monitor", "--json", "--policy", str(path)]) == 3
     assert json.loads(capfd.readouterr().out)["Level"] == "UNKNOWN"
+
+
+async def test_an_agent_that_was_killed_is_not_said_to_be_ready(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def shown(pid: int) -> tuple[int, str]:
+        status = AgentStatus(host="web1", pid=pid, state="ready")
+        (tmp_path / STATUS_FILE).write_bytes(encode_status(status))
+        code = await cli.invoke(["zfs", "status", "--state", str(tmp_path)])
+        return code, capfd.readouterr().out.splitlines()[0]
+
+    assert (await shown(os.getpid()))[0] == 0
+    process = await trio.lowlevel.open_process(["true"])
+    await process.wait()
+    code, first = await shown(process.pid)
+    assert code == 1
+    assert first.startswith("agent of web1: gone")
+
+
+async def test_hosts_that_only_etcd_can_know_are_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "zfs.toml"
+    path.write_text(
+        """
+        [[job]]
+        name = "a"
+        datasets = ["tank/a"]
+        replicate = [{ to = "valt", target = "bulk/a" }, { to = "local", target = "bulk/a" }]
+        """
+    )
+    assert await cli.invoke(["zfs", "check-policy", str(path)]) == 0
+    assert "valt is not in [hosts]" in capfd.readouterr().out

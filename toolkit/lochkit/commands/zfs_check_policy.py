@@ -17,6 +17,7 @@ from ..zfs.schedule import Schedule
 from .output import counted, print_lines
 from .zfs_options import DEFAULT_POLICY
 from .zfs_running import answered
+from .zfs_targets import LOCAL
 
 __all__ = ["SUBCOMMAND", "ZfsCheckPolicyOptions", "run"]
 
@@ -91,6 +92,9 @@ def _lines(
         return
     for job in read.policy.jobs:
         yield from _job(job)
+    places = {one.to for job in read.policy.jobs for one in job.replications}
+    for name in sorted(places - {LOCAL, *read.policy.hosts}):
+        yield f"{name} is not in [hosts]: where it is must be told in etcd by its agent"
     for name, permit in read.permits.clients.items():
         yield from _client(name, permit)
     if read.permits.anonymous is not None:

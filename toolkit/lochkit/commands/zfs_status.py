@@ -1,9 +1,10 @@
 """``lochkit zfs status``: how the agent of this host is doing."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -69,7 +70,7 @@ async def _read(directory: str) -> "AgentStatus":
             return file.read(_LARGEST)
 
     try:
-        return read_status(await trio.to_thread.run_sync(read))
+        return _as_it_is(read_status(await trio.to_thread.run_sync(read)))
     except FileNotFoundError:
         raise LochkitError(
             f"{path} is not there: no agent has run here with this state directory (--state)"
@@ -78,11 +79,26 @@ async def _read(directory: str) -> "AgentStatus":
         raise LochkitError(f"{path}: {exc.strerror or exc}") from exc
 
 
+def _as_it_is(status: "AgentStatus") -> "AgentStatus":
+    """What the agent said last; but an agent that was killed can not say that it is gone."""
+    if status.state == "stopped" or not status.pid:
+        return status
+    try:
+        os.kill(status.pid, 0)
+    except ProcessLookupError:
+        return replace(status, state="gone")
+    except (PermissionError, OverflowError):  # it lives, and is somebody else's; or was misread
+        pass
+    return status
+
+
 def _lines(status: "AgentStatus", now: float) -> Iterator[str]:
     age = now - status.at
     yield f"agent of {status.host}: {status.state}, process {status.pid}, said {_ago(age)}"
     if status.state == "ready" and age > _SILENT:
         yield "it has said nothing since: is it still running?"
+    if status.state == "gone":
+        yield "it has ended without saying so: start it again, and look at its log"
     if status.policy:
         yield f"policy {status.policy}"
     if status.policy_error:
@@ -131,7 +147,8 @@ HELP: Final = """\
 Print how the agent of this host is doing: its jobs, when each went well last and is due next, what
 failed, and what is being sent.
 
-The exit code is 1 when something failed last, or the policy can not be followed.
+The exit code is 1 when something failed last, the policy can not be followed, or the agent was
+killed.
 """
 
 SUBCOMMAND = Subcommand(options=ZfsStatusOptions, run=run, help=HELP)

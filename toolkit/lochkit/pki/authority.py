@@ -77,6 +77,11 @@ async def issue_certificate(
         OpensslFailed: see there.
     """
     _check_authority(directory)
+    if (directory / name / f"{name}.crt").exists():
+        raise ConfigError(
+            f"{directory / name} is there already, and nothing in it is overwritten;"
+            " --renew makes a new certificate for its key"
+        )
     with _making(directory / name) as (made, work):
         await run_openssl(key_command(str(made / f"{name}.key")))
         request = _request(name, alternatives, days)

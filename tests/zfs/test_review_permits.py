@@ -1,15 +1,22 @@
 """What somebody with a right could do with it beyond it: found by looking for ways around."""
 
+import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
+import trio
 
+from lochkit.io.peer_serve import open_listener
+from lochkit.io.peer_tls import ClientSecurity, ServerSecurity
 from lochkit.wire.control import decode_message, encode_message
 from lochkit.zfs.capabilities import Capabilities
-from lochkit.zfs.errors import Failure, Refused
+from lochkit.zfs.errors import Failure, Refused, ZfsError
+from lochkit.zfs.inventory_wire import inventory_messages
 from lochkit.zfs.judging import Accepted, Refusal, judge_offer
-from lochkit.zfs.offers import Offer, SnapshotId
+from lochkit.zfs.model import Dataset, Inventory, Snapshot
+from lochkit.zfs.offers import Base, InventoryRequest, Offer, ReleasableRequest, SnapshotId
 from lochkit.zfs.order_json import order_message, read_answer, read_order
 from lochkit.zfs.order_server import answer_to, datasets_of
 from lochkit.zfs.orders import Action, Order, OrderResult, OrderStatus
@@ -17,6 +24,9 @@ from lochkit.zfs.permits import Permit
 from lochkit.zfs.policy_types import Replication
 from lochkit.zfs.publish_record import AgentRecord
 from lochkit.zfs.receiver import Receiver
+from lochkit.zfs.receiver_facts import Facts
+from lochkit.zfs.remote_target import RemoteTarget
+from lochkit.zfs.stream_server import serve_streams
 
 from ..fakes.zfs_host import FakeHost
 
@@ -130,3 +140,71 @@ async def test_a_stream_with_properties_needs_the_dataset_above() -> None:
 def test_who_may_write_where_a_host_is_does_not_say_who_it_is() -> None:
     record = AgentRecord(host="vault", address="10.0.0.66", certificate="web2")
     assert record.where.certificate is None
+
+
+@pytest.mark.parametrize("recursive", [True, False])
+async def test_who_asks_for_no_dataset_is_told_of_none(recursive: bool) -> None:
+    # For ZFS, no name means all there is.
+    host = FakeHost("vault", pools=("bulk", "secret"))
+    async with Receiver(host, compressions=()).session(WEB1) as session:
+        found = await session.inventory(InventoryRequest(datasets=(), recursive=recursive))
+        assert not found.datasets
+        held = await session.releasable(ReleasableRequest(datasets=(), replication="job"))
+        assert held.guids == ()
+    assert host.calls == []
+
+
+def test_where_a_dataset_was_cloned_from_is_not_told() -> None:
+    one = Dataset(name=NAME, origin="secret/customers@2026", snapshots=(Snapshot("s1", 1, 1, 1),))
+    told = json.dumps(list(inventory_messages(Inventory(datasets={NAME: one}, at=1.0))))
+    assert NAME in told
+    assert "secret" not in told
+
+
+async def test_a_right_that_is_taken_away_ends_with_the_next_request() -> None:
+    host, permits = FakeHost("vault", pools=("bulk",)), {"now": WEB1}
+    host.state.make("bulk/web1")
+    listener = await open_listener("127.0.0.1", 0)
+    serve = partial(
+        serve_streams,
+        Receiver(host, compressions=()),
+        lambda name: permits.get("now"),
+        listener,
+        security=ServerSecurity(),
+    )
+    target = RemoteTarget("127.0.0.1", listener.port, security=ClientSecurity(), name="vault")
+    request = InventoryRequest(datasets=("bulk/web1",))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve)
+        async with target.session() as session:
+            assert (await session.inventory(request)).datasets
+            del permits["now"]
+            with pytest.raises(ZfsError) as caught:
+                await session.inventory(request)
+            assert "bulk" not in str(caught.value)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("permit", [WEB1, replace(WEB1, anywhere=True)])
+async def test_what_a_client_sends_is_judged_by_a_look_of_now(permit: Permit) -> None:
+    host = FakeHost("vault", pools=("bulk",))
+    host.state.make(NAME)
+    base = host.state.snap(f"{NAME}@one")
+    asked = offer(
+        base=Base(guid=base, name="one"), to=SnapshotId(guid=7, name="two"), properties=False
+    )
+    async with Receiver(host, compressions=()).session(permit) as session:
+        await session.inventory(InventoryRequest(datasets=("bulk/web1",)))
+        looks = len(host.calls)
+        async with session.admit(asked):
+            pass
+        assert (len(host.calls) > looks) is not permit.anywhere
+
+
+def test_what_has_changed_is_not_remembered_for_ever() -> None:
+    now = 0.0
+    facts = Facts(FakeHost("vault", pools=("bulk",)), clock=lambda: now)
+    for number in range(25_000):
+        now += 1.0
+        facts.changed(f"bulk/{number}")
+    assert facts.remembered <= 10_000

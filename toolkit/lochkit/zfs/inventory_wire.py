@@ -1,5 +1,6 @@
 """Inventories over a connection: datasets one after another, in pages, and an end."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -17,28 +18,20 @@ _ROWS_MOST: Final = 5_000_000  # snapshots and bookmarks, of all datasets
 
 
 def inventory_messages(inventory: Inventory) -> Iterator[dict[str, object]]:
-    """The messages that tell of an inventory; clones, which may be anybody's, are left out."""
+    """The messages that tell of an inventory; clones and origins, which may be anybody's, are left
+    out."""
     for dataset in inventory.datasets.values():
         yield from dataset_pages(_without_clones(dataset))
     yield answer_message(InventoryEnd(at=inventory.at))
 
 
 def _without_clones(dataset: Dataset) -> Dataset:
-    if not any(one.clones for one in dataset.snapshots):
+    if dataset.origin is None and not any(one.clones for one in dataset.snapshots):
         return dataset
-    return Dataset(
-        name=dataset.name,
-        guid=dataset.guid,
-        kind=dataset.kind,
+    return dataclasses.replace(
+        dataset,
+        origin=None,
         snapshots=tuple(one._replace(clones=()) for one in dataset.snapshots),
-        bookmarks=dataset.bookmarks,
-        written=dataset.written,
-        used=dataset.used,
-        resume_token=dataset.resume_token,
-        encryption_root=dataset.encryption_root,
-        key_loaded=dataset.key_loaded,
-        placeholder=dataset.placeholder,
-        properties=dataset.properties,
     )
 
 

@@ -20,6 +20,7 @@ __all__ = ["Facts"]
 _FRESH_SECONDS: Final = 30.0
 _INVENTORIES: Final = 2  # that are remembered at once
 _SNAPSHOTS: Final = 50_000  # of an inventory that is remembered
+_CHANGES: Final = 10_000  # that are remembered before the old ones are forgotten
 _TOGETHER: Final = 50  # datasets in one look
 
 
@@ -63,7 +64,16 @@ class Facts:
 
     def changed(self, name: str) -> None:
         """What is known of a dataset is not true any more."""
-        self._changed[name] = self._clock()
+        now = self._clock()
+        if len(self._changed) >= _CHANGES:  # clients name what they like, in sessions of days
+            fresh = now - _FRESH_SECONDS
+            self._changed = {one: at for one, at in self._changed.items() if at >= fresh}
+        self._changed[name] = now
+
+    @property
+    def remembered(self) -> int:
+        """Of how many datasets it is known that they have changed."""
+        return len(self._changed)
 
     def forget(self) -> None:
         """Nobody is interested any more."""

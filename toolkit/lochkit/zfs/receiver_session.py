@@ -90,6 +90,8 @@ class ReceivingSession:
         """
         for name in request.datasets:
             self._check_seen(name)
+        if not request.datasets:  # for ZFS, no name is all there is
+            return Inventory(datasets={})
         if request.recursive:
             return await self._facts.inventory(request.datasets, request.properties)
         found: dict[str, Dataset] = {}
@@ -171,7 +173,9 @@ class ReceivingSession:
                     yield Admission(self, offer, judgement)
 
     async def _judge(self, offer: Offer) -> Judgement:
-        known = self._facts.known(offer.dataset)
+        # Of a client only by a look of now: were its target gone or renamed since, an incremental
+        # stream would go to whatever else has its base, whoever that belongs to.
+        known = self._facts.known(offer.dataset) if self._permit.anywhere else None
         if known is not None and not offer.rollback:
             judgement = self._judge_by(offer, known[0])
             if isinstance(judgement, Accepted):

@@ -14,7 +14,7 @@ from ..io.peer_serve import ServeLimits, serve_peers
 from ..io.peer_socket import Peer
 from ..io.peer_tls import ServerSecurity
 from ..wire.trailer import Trailer
-from .errors import Failure, ZfsError
+from .errors import Failure, ZfsBusy, ZfsError
 from .inventory_wire import inventory_messages
 from .offers import (
     AbortReceive,
@@ -79,7 +79,13 @@ async def serve_streams(  # noqa: ASYNC114, ASYNC128 (serve_peers says that it h
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_beat, peer)
             async with receiver.session(permit) as session:
-                client = _Client(peer, receiver.limits, session, on_received)
+                client = _Client(
+                    peer,
+                    receiver.limits,
+                    session,
+                    on_received,
+                    may_stay=lambda: permits(peer.name) == permit,
+                )
                 await client.serve(receiver.greeting(permit))
             nursery.cancel_scope.cancel()
 
@@ -100,9 +106,11 @@ class _Client:
         limits: StreamLimits,
         session: ReceivingSession,
         on_received: OnReceived | None,
+        *,
+        may_stay: Callable[[], bool],
     ) -> None:
         self._peer, self._session, self._on_received = peer, session, on_received
-        self._limits = limits
+        self._limits, self._may_stay = limits, may_stay
         self._who = f"{peer.name or 'anybody'} at {peer.address}"
 
     async def serve(self, greeting: Answer) -> None:
@@ -121,6 +129,10 @@ class _Client:
                     message = await self._peer.receive(timeout=self._limits.silent)
             except trio.TooSlowError:
                 _log.info("%s wanted nothing for %g s", self._who, self._limits.pause)
+                return
+            if not self._may_stay():
+                words = "what you may do here has changed: connect anew"
+                await self._refuse(ZfsBusy(words, failure=Failure.BUSY))
                 return
             try:
                 request = read_request(message)

@@ -94,6 +94,7 @@ async def filtered_sink(sink: int, name: str) -> AsyncIterator[Filter]:
 async def _running(
     argv: tuple[str, ...], stdin: int, stdout: int, ours: int, theirs: int
 ) -> AsyncIterator[Filter]:
+    kept = -1
     try:
         process = await trio.lowlevel.open_process(
             list(argv),
@@ -102,11 +103,13 @@ async def _running(
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        kept = ours
     except OSError as exc:
-        os.close(ours)
         raise ZfsError(f"{argv[0]}: {exc.strerror}", failure=Failure.UNSUPPORTED) from exc
     finally:
         os.close(theirs)
+        if kept < 0:  # also when it was cancelled before it began
+            os.close(ours)
     found = Filter(argv[0], ours, process)
     try:
         yield found

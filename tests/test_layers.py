@@ -118,6 +118,7 @@ EFFECTFUL = (
     "lochkit.zfs.election_store",
     "lochkit.zfs.policy_feed",
     "lochkit.zfs.host",
+    "lochkit.zfs.host_core",
     "lochkit.zfs.host_destroy",
     "lochkit.zfs.host_inventory",
     "lochkit.zfs.host_program",

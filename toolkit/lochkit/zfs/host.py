@@ -1,19 +1,21 @@
 """The ZFS of this host, by its ``zfs`` program."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from . import argv
 from .argv import Words, batches
 from .capabilities import Capabilities
 from .errors import BadName, Failure, ZfsError
+from .host_core import ZfsCore, open_core
 from .host_destroy import destroy_snapshots, held_or
 from .host_inventory import read_datasets, read_inventory
 from .host_program import Outcome, ZfsProgram
 from .host_streams import ProgramReceiving, ProgramSending, open_receive, open_send
 from .host_types import ReceiveSpec, SendSpec
 from .model import Inventory
-from .names import split_snapshot
+from .names import pool_of, split_snapshot
 from .parse import parse_holds, parse_pairs, parse_size
 from .parse_drafts import PLACEHOLDER
 from .plan_types import ResumeToken
@@ -60,7 +62,10 @@ async def open_host(
     if has_version(usage):
         # Without its module it fails, and says of itself all the same.
         version = (await program.attempt(("version",))).output
-    return ProgramHost(program, probe(usage, version))
+    can = probe(usage, version)
+    # Of another program than the one that belongs to the library, for tests, only that is asked.
+    core = open_core(timeout=timeout) if zfs == "zfs" and can.bookmarks else None
+    return ProgramHost(program, can, core)
 
 
 class ProgramHost:
@@ -72,9 +77,11 @@ class ProgramHost:
         capabilities: what this ZFS can do.
     """
 
-    def __init__(self, program: ZfsProgram, capabilities: Capabilities) -> None:
+    def __init__(
+        self, program: ZfsProgram, capabilities: Capabilities, core: ZfsCore | None = None
+    ) -> None:
         self.capabilities = capabilities
-        self._program = program
+        self._program, self._core = program, core
 
     async def inventory(
         self, roots: Sequence[str] = (), *, properties: Sequence[str] = ()
@@ -107,6 +114,8 @@ class ProgramHost:
         """
         self.capabilities.need("bookmarks", snapshot)
         words = argv.bookmark_words(snapshot, name)
+        if self._core and await self._core.bookmark({words[2]: words[1]}):
+            return
         outcome = await self._program.attempt(words)
         if outcome.ok:
             return
@@ -119,15 +128,21 @@ class ProgramHost:
     async def destroy_bookmark(self, bookmark: str) -> None:
         """See ZfsHost."""
         self.capabilities.need("bookmarks", bookmark)
-        await self._tolerant(argv.destroy_bookmark_words(bookmark), bookmark, Failure.MISSING)
+        words = argv.destroy_bookmark_words(bookmark)
+        if not (self._core and await self._core.destroy_bookmarks([words[-1]])):
+            await self._tolerant(words, bookmark, Failure.MISSING)
 
     async def hold(self, tag: str, snapshots: Sequence[str]) -> None:
         """See ZfsHost."""
-        await self._each(snapshots, lambda group: argv.hold_words(tag, group), Failure.EXISTS)
+        words = partial(argv.hold_words, tag)
+        call = partial(self._core.hold, tag) if self._core else None
+        await self._each(await _left(snapshots, words, call), words, Failure.EXISTS)
 
     async def release(self, tag: str, snapshots: Sequence[str]) -> None:
         """See ZfsHost."""
-        await self._each(snapshots, lambda group: argv.release_words(tag, group), Failure.MISSING)
+        words = partial(argv.release_words, tag)
+        call = partial(self._core.release, tag) if self._core else None
+        await self._each(await _left(snapshots, words, call), words, Failure.MISSING)
 
     async def holds(self, snapshots: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """See ZfsHost. Snapshots that are not there have no tags."""
@@ -217,6 +232,31 @@ class ProgramHost:
         if not outcome.ok and not outcome.only(fine):
             raise outcome.error(dataset, tolerated=fine)
         return outcome
+
+
+async def _left(
+    names: Sequence[str],
+    words: Callable[[Sequence[str]], Words],
+    call: Callable[[Sequence[str]], Awaitable[bool]] | None,
+) -> Sequence[str]:
+    """The names that are left for a command, after a call that takes those of one pool at a time.
+
+    Args:
+        names: of snapshots.
+        words: of the command; they check the names.
+        call: says whether it has done all; None: there is none.
+    """
+    words(names)
+    if call is None:
+        return names
+    by_pool: dict[str, list[str]] = {}
+    for name in names:
+        by_pool.setdefault(pool_of(name), []).append(name)
+    left: list[str] = []
+    for some in by_pool.values():
+        if not await call(some):
+            left += some
+    return left
 
 
 def _of(snapshots: Sequence[str]) -> str | None:

@@ -92,17 +92,19 @@ class Workshop:
                 after = course.planned.after
                 self._agenda.add(course.name, urgency=course.urgency, after=after)
             else:
-                await self._conclude(course)
+                self._conclude(course)
         workers = min(concurrency, sum(one.open for one in self._courses.values()))
-        async with trio.open_nursery() as nursery:
-            if self._reporter is not SILENT:
-                nursery.start_soon(self._tick)
-            async with trio.open_nursery() as inner:
-                inner.start_soon(self._work, session)
-                for _ in range(workers - 1):
-                    inner.start_soon(self._work_alone)
-            nursery.cancel_scope.cancel()
-        await self._tidy.flush()
+        async with trio.open_nursery() as beside:
+            beside.start_soon(self._tidy.run)
+            async with trio.open_nursery() as nursery:
+                if self._reporter is not SILENT:
+                    nursery.start_soon(self._tick)
+                async with trio.open_nursery() as inner:
+                    inner.start_soon(self._work, session)
+                    for _ in range(workers - 1):
+                        inner.start_soon(self._work_alone)
+                nursery.cancel_scope.cancel()
+            self._tidy.close()
 
     async def _work_alone(self) -> None:
         async with self._target.session() as session:
@@ -140,12 +142,12 @@ class Workshop:
                 self._agenda.begun(course.name)
         except LochkitError as exc:
             error = exc if isinstance(exc, ZfsError) else ZfsError(str(exc))
-            await self._failed(course, error)
+            self._failed(course, error)
             return
         if course.left:
             self._agenda.put_back(course.name, urgency=course.urgency)
         else:
-            await self._conclude(course)
+            self._conclude(course)
             if course.report.outcome.ok:
                 self._agenda.done(course.name)
             else:
@@ -220,7 +222,7 @@ class Workshop:
     def _slot(self) -> AbstractAsyncContextManager[object]:
         return nullcontext() if self._slots is None else self._slots
 
-    async def _failed(self, course: Course, error: ZfsError) -> None:
+    def _failed(self, course: Course, error: ZfsError) -> None:
         next_ = course.failed(error, most=self._retries.most)
         if next_.again:
             seconds = self._retries.backoff.jittered(next_.failures, random.random())
@@ -228,7 +230,7 @@ class Workshop:
             later = trio.current_time() + seconds
             self._agenda.put_back(course.name, urgency=course.urgency, not_before=later)
             return
-        await self._settle(course, release=False)
+        self._settle(course, release=False)
         report = course.conclude(Outcome.FAILED, failure=error.failure, message=str(error))
         self._reporter.finished(report)
         self._give_up_below(course)
@@ -239,12 +241,12 @@ class Workshop:
             message = f"waits for {course.report.source}, which is not at the target"
             self._reporter.finished(lost.conclude(Outcome.WAITING, message=message))
 
-    async def _conclude(self, course: Course) -> None:
+    def _conclude(self, course: Course) -> None:
         outcome, failure, message = course.settled
-        await self._settle(course, release=outcome.ok)
+        self._settle(course, release=outcome.ok)
         self._reporter.finished(course.conclude(outcome, failure=failure, message=message))
 
-    async def _settle(self, course: Course, *, release: bool) -> None:
+    def _settle(self, course: Course, *, release: bool) -> None:
         """See to the holds and cursors of a dataset of which something has been confirmed."""
         if course.confirmed is None:
             return
@@ -256,7 +258,7 @@ class Workshop:
             capabilities=self._host.capabilities,
             held=course.held if release else (),
         )
-        await self._tidy.settle(due)
+        self._tidy.settle(due)
 
     async def _tick(self) -> None:
         while True:

@@ -5,7 +5,10 @@ each would cost more than a small stream. What is not done, because this ends be
 next run, and done then. Nothing here makes a replication fail: it has gone well by then.
 """
 
+import math
 from typing import Final
+
+import trio
 
 from .errors import ZfsError
 from .host_types import ZfsHost
@@ -15,10 +18,11 @@ __all__ = ["Tidy"]
 
 _AT_ONCE: Final = 200  # names in one command
 _SOON: Final = 400  # owed releases after which they are not left to the end
+_WORKERS: Final = 4
 
 
 class Tidy:
-    """Does what is due.
+    """Does what is due, while others go on.
 
     Args:
         host: of the source.
@@ -32,10 +36,30 @@ class Tidy:
         self._host, self._tag = host, tag
         self._holds: list[str] = []
         self._releases: list[str] = []
+        self._give, self._take = trio.open_memory_channel[Settlement](math.inf)
         self.warnings: list[str] = []
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Move the cursor of a dataset; its holds follow, sooner or later."""
+    def settle(self, settlement: Settlement) -> None:
+        """Have the cursor of a dataset moved, and its holds seen to, sooner or later."""
+        self._give.send_nowait(settlement)
+
+    async def run(self) -> None:
+        """Do it, until all that was asked for before `close` is done."""
+        async with trio.open_nursery() as nursery:
+            # Each waits for the pool to write something: they may as well wait together.
+            for _ in range(_WORKERS):
+                nursery.start_soon(self._work)
+        await self._flush()
+
+    def close(self) -> None:
+        """Nothing more will be asked for."""
+        self._give.close()
+
+    async def _work(self) -> None:
+        async for settlement in self._take:
+            await self._settle(settlement)
+
+    async def _settle(self, settlement: Settlement) -> None:
         self._holds += settlement.hold
         try:
             if settlement.bookmark is not None:
@@ -48,9 +72,9 @@ class Tidy:
             return
         self._releases += settlement.release
         if len(self._releases) >= _SOON:
-            await self.flush()
+            await self._flush()
 
-    async def flush(self) -> None:
+    async def _flush(self) -> None:
         """Put and release all that is owed."""
         holds, self._holds = self._holds, []
         releases, self._releases = self._releases, []

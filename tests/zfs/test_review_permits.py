@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -16,17 +16,26 @@ from lochkit.zfs.errors import Failure, Refused, ZfsError
 from lochkit.zfs.inventory_wire import inventory_messages
 from lochkit.zfs.judging import Accepted, Refusal, judge_offer
 from lochkit.zfs.model import Dataset, Inventory, Snapshot
-from lochkit.zfs.offers import Base, InventoryRequest, Offer, ReleasableRequest, SnapshotId
+from lochkit.zfs.offers import (
+    Base,
+    Greeting,
+    InventoryRequest,
+    Offer,
+    ReleasableRequest,
+    SnapshotId,
+)
 from lochkit.zfs.order_json import order_message, read_answer, read_order
 from lochkit.zfs.order_server import answer_to, datasets_of
 from lochkit.zfs.orders import Action, Order, OrderResult, OrderStatus
 from lochkit.zfs.permits import Permit
-from lochkit.zfs.policy_types import Replication
+from lochkit.zfs.policy_types import Replication, Selection
 from lochkit.zfs.publish_record import AgentRecord
 from lochkit.zfs.receiver import Receiver
 from lochkit.zfs.receiver_facts import Facts
 from lochkit.zfs.remote_target import RemoteTarget
+from lochkit.zfs.replicator_look import Looker
 from lochkit.zfs.stream_server import serve_streams
+from lochkit.zfs.targets import TargetSession
 
 from ..fakes.zfs_host import FakeHost
 
@@ -208,3 +217,27 @@ def test_what_has_changed_is_not_remembered_for_ever() -> None:
         now += 1.0
         facts.changed(f"bulk/{number}")
     assert facts.remembered <= 10_000
+
+
+class TargetWithTokens:
+    """Has the copy, and a thousand other datasets with interrupted receives."""
+
+    async def inventory(self, request: InventoryRequest) -> Inventory:
+        del request
+        await trio.lowlevel.checkpoint()
+        names = ["bulk/pg", *(f"bulk/pg/{number}" for number in range(1000))]
+        return Inventory(datasets={one: Dataset(name=one, resume_token="1-a-b-c") for one in names})
+
+
+async def test_a_target_does_not_decide_how_many_tokens_are_read() -> None:
+    host = FakeHost("web1", pools=("ssd",))
+    host.state.make("ssd/pg")
+    host.state.snap("ssd/pg@one")
+    looker = Looker(
+        host,
+        Replication(name="pg", to="vault", target="bulk/pg"),
+        Selection(roots=("ssd/pg",), recursive=True),
+        Greeting(capabilities=ABLE),
+    )
+    await looker.look(cast(TargetSession, TargetWithTokens()))
+    assert sum(call.what == "read_token" for call in host.calls) == 1

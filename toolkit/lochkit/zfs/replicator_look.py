@@ -1,18 +1,20 @@
 """Looks at both ends, and has it planned what is to be sent: at first of all, later of one."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from .errors import Failure, ZfsError
+from .errors import BadName, Failure, ZfsError
 from .host_types import ZfsHost
+from .mapping import target_name
 from .model import Dataset, Inventory
 from .offers import Greeting, InventoryRequest, ReleasableRequest
 from .plan import plan_replication
 from .plan_many import Planned, plan_many
 from .plan_types import MADE_AT, SOURCE_GUID, ResumeToken
 from .policy_types import Replication, Selection
-from .selecting import missing_roots
+from .selecting import missing_roots, select
 from .targets import TargetSession
 
 __all__ = ["Look", "Looker"]
@@ -83,7 +85,7 @@ class Looker:
             replication=wish,
             source_caps=self._host.capabilities,
             target_caps=self._greeting.capabilities,
-            tokens=await self._tokens(target),
+            tokens=await self._tokens(target, self._wanted(source)),
             releasable=await self._releasable(session, target),
         )
         return Look(
@@ -113,7 +115,7 @@ class Looker:
             replication=self._replication,
             source_caps=self._host.capabilities,
             target_caps=self._greeting.capabilities,
-            token=(await self._tokens(target)).get(planned.target_name),
+            token=(await self._tokens(target, {planned.target_name})).get(planned.target_name),
             releasable=await self._releasable(session, target),
         )
         return replace(planned, source=source, target=there, verdict=verdict)
@@ -127,12 +129,21 @@ class Looker:
             found |= (await self._host.dataset(root, properties=(MADE_AT,))).datasets
         return Inventory(datasets=found)
 
-    async def _tokens(self, target: Inventory) -> dict[str, ResumeToken]:
+    def _wanted(self, source: Inventory) -> set[str]:
+        """The datasets of the target that copies of the source are, or will be."""
+        found = set()
+        for dataset in select(self._selection, source):
+            with suppress(BadName):  # the planner says so
+                found.add(target_name(dataset.name, self._selection, self._replication.target))
+        return found
+
+    async def _tokens(self, target: Inventory, wanted: Container[str]) -> dict[str, ResumeToken]:
+        # A command for each: of the datasets it is about only, whatever the target has besides.
         found: dict[str, ResumeToken] = {}
         if not self._host.capabilities.resume:
             return found
         for dataset in target.datasets.values():
-            if dataset.resume_token is not None:
+            if dataset.resume_token is not None and dataset.name in wanted:
                 try:
                     found[dataset.name] = await self._host.read_token(dataset.resume_token)
                 except ZfsError as exc:

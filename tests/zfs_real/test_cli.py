@@ -203,6 +203,18 @@ async def test_holds_are_named_and_let_go(bench: Bench) -> None:
     assert properties(f"{bench.data}@one", "userrefs") == {"userrefs": "1"}
 
 
+async def test_what_a_named_replication_has_left_can_be_let_go_everywhere(bench: Bench) -> None:
+    bench.source.snapshot(bench.data, "one")
+    zfs("hold", "lochkit:send", f"{bench.data}@one")
+    zfs("hold", "lochkit:other", f"{bench.data}@one")
+    zfs("hold", "somebody", f"{bench.data}@one")
+    done = await bench.run("holds", "--gc", "--replication", "send", "--json", bench.data)
+    assert [(one["Name"], one["Tag"]) for one in done.json["Holds"]] == [
+        (f"{bench.data}@one", "lochkit:send")
+    ]
+    assert properties(f"{bench.data}@one", "userrefs") == {"userrefs": "2"}
+
+
 async def test_what_is_not_there_is_said_so(bench: Bench) -> None:
     policy = ("--policy", bench.policy())
     for words in (

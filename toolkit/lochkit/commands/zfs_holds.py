@@ -11,7 +11,7 @@ from ..zfs.host import open_host
 from ..zfs.host_types import ZfsHost
 from ..zfs.model import Inventory
 from ..zfs.names import check_dataset
-from ..zfs.tags import parse_cursor, parse_tag
+from ..zfs.tags import last_tag, parse_cursor, parse_tag, step_tag
 from .output import Refused, counted, print_lines, table
 from .zfs_options import PolicyOptions
 from .zfs_running import answered, policy_of
@@ -87,6 +87,9 @@ async def run(options: ZfsHoldsOptions) -> int:
             raise Refused("--gc needs a policy that knows the replications: --policy FILE")
         host = await open_host(zfs=options.zfs)
         inventory = await host.inventory(options.datasets)
+        if options.gc and options.replication and not host.capabilities.list_holds:
+            await _print(options, await _release_untold(options, host, inventory))
+            return 0
         held = [*await _holds(host, inventory, judge), *_cursors(inventory, judge)]
         if options.gc:
             held = [one for one in held if one.known is False]
@@ -159,6 +162,41 @@ async def _release(host: ZfsHost, held: Iterable[Held]) -> None:
         await host.release(tag, names)
 
 
+async def _release_untold(options: ZfsHoldsOptions, host: ZfsHost, before: Inventory) -> list[Held]:
+    """Release what replications hold that were named, where ZFS does not say who holds what.
+
+    Returns:
+        What was held by them: that is seen by what is held less often than before.
+    """
+    if options.dry_run:
+        raise Refused(
+            "this ZFS does not tell who holds a snapshot: what would be released can not be said"
+        )
+    counts = _counts(before)
+    found = []
+    for name in options.replication:
+        for tag in (step_tag(name), last_tag(name)):
+            await host.release(tag, list(counts))  # those that it does not hold are no error
+            after = _counts(await host.inventory(options.datasets))
+            found += [
+                Held(what=what, tag=tag, replication=name, known=False)
+                for what, count in counts.items()
+                if after.get(what, 0) < count
+            ]
+            counts = after
+    return found
+
+
+def _counts(inventory: Inventory) -> dict[str, int]:
+    """How often each snapshot is held that is."""
+    return {
+        f"{dataset.name}@{one.name}": one.holds
+        for dataset in inventory.datasets.values()
+        for one in dataset.snapshots
+        if one.holds
+    }
+
+
 async def _print(options: ZfsHoldsOptions, held: list[Held]) -> None:
     if options.json:
         fields = [
@@ -193,7 +231,8 @@ destination has.
 With --gc, let go what belongs to replications that the policy does not know: their holds keep
 snapshots from being destroyed for ever. Holds of others are never touched.
 
-zfs-fuse can not name holds: there, only their snapshots are printed, and --gc finds none.
+zfs-fuse can not name holds: there, only their snapshots are printed, and --gc lets go of what
+belongs to a --replication that is named.
 """
 
 SUBCOMMAND = Subcommand(options=ZfsHoldsOptions, run=run, help=HELP)

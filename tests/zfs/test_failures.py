@@ -95,6 +95,9 @@ def test_usage_tokens_and_control_characters_are_not_shown() -> None:
     usage = "cannot open 'a': dataset does not exist\nusage:\n\tsnapshot [-r] <filesystem>\n"
     assert tidy(usage) == "cannot open 'a': dataset does not exist"
     assert tidy("usage:\n\tlist") == "usage: list"
+    two = "cannot open 'b/x': dataset does not exist\ncannot receive: dataset does not exist\n"
+    assert tidy(two) == "cannot open 'b/x': dataset does not exist; " + two.splitlines()[1]
+    assert tidy("cannot receive:\n  no space\n left") == "cannot receive: no space left"
     saved = f"Partially received snapshot is saved.\nA resuming stream can be generated\n{TOKEN}"
     assert tidy(saved) == "Partially received snapshot is saved."
     assert TOKEN not in tidy(f"strange: {TOKEN}")

@@ -110,7 +110,12 @@ def tidy(stderr: str) -> str:
     """What ``zfs`` complained of, in one line, without its usage and without resume tokens."""
     # The usage that follows a complaint is dropped; if there is nothing before it, it stays.
     said = _TAIL.sub("", stderr) or stderr
-    line = _BLANK.sub(" ", said).strip()
+    lines = [_BLANK.sub(" ", one).strip() for one in said.splitlines()]
+    line = ""
+    for one in filter(None, lines):
+        # Two complaints are told apart; one may also go over several lines.
+        begins = line and one.startswith("cannot ") and not line.endswith((":", ";", ","))
+        line = f"{line}{'; ' if begins else ' ' if line else ''}{one}"
     line = _TOKEN.sub(r"\1-…", _NOT_PRINTABLE.sub("?", line))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 

@@ -302,7 +302,7 @@ async def test_encrypted_data_goes_as_it_is(scene: Scene, way: Way, tmp_path: Pa
 @pytest.mark.needs_openzfs
 async def test_a_stream_brings_no_property_that_mounts_or_shares_it(scene: Scene) -> None:
     zfs("set", "mountpoint=/etc/lochkit-evil", "setuid=on", "compression=zle", scene.source)
-    zfs("set", "sharenfs=off", "lochkit.test:tag=x", scene.source)
+    zfs("set", "sharenfs=off", "lochkit.test:tag=x", "lochkit:placeholder=forged", scene.source)
     zfs("snapshot", f"{scene.source}@one")
     permit = scene.permit(properties=True)
     async with remote(scene.host, permit=permit, receiver=scene.receiver, limits=LIMITS) as target:
@@ -310,8 +310,10 @@ async def test_a_stream_brings_no_property_that_mounts_or_shares_it(scene: Scene
         zfs("snapshot", f"{scene.source}@two")
         assert (await scene.run(target, send_properties=True)).ok
     assert scene.same()
-    found = properties(scene.copy, "mountpoint", "canmount", "compression", "lochkit.test:tag")
+    names = ("mountpoint", "canmount", "compression", "lochkit.test:tag", "lochkit:placeholder")
+    found = properties(scene.copy, *names)
     assert found["mountpoint"] == "none"
+    assert found["lochkit:placeholder"] != "forged"
     assert found["canmount"] == "noauto"
     assert found["compression"] == "zle"
     assert found["lochkit.test:tag"] == "x"

@@ -109,8 +109,9 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture
 async def host(real_zfs: str) -> AsyncIterator[ProgramHost]:
+    host = await open_host(stream_end_timeout=20.0)  # the library keeps one for good
     before = sorted(os.listdir("/proc/self/fd"))
-    yield await open_host(stream_end_timeout=20.0)
+    yield host
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 

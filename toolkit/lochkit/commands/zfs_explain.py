@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..options import Subcommand
-from ..zfs.errors import BadName
 from ..zfs.explain import Explanation, explain
-from ..zfs.names import check_dataset
 from .output import print_lines, shown
-from .zfs_look import Case, LookOptions, dataset_argument, look_at_all
+from .zfs_look import Case, LookOptions, look_at_all
 from .zfs_options import DEFAULT_POLICY
 from .zfs_running import answered
 
@@ -21,21 +19,6 @@ __all__ = ["SUBCOMMAND", "ZfsExplainOptions", "run"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZfsExplainOptions(LookOptions):
     """The options of ``lochkit zfs explain``, as given: see their help."""
-
-    datasets: tuple[str, ...] = dataset_argument()
-
-    def __post_init__(self) -> None:
-        """Refuse anything but one dataset.
-
-        Raises:
-            ValueError: says so.
-        """
-        if len(self.datasets) != 1:
-            raise ValueError("name one dataset")
-        try:
-            check_dataset(self.datasets[0])
-        except BadName as exc:
-            raise ValueError(str(exc)) from exc
 
 
 async def run(options: ZfsExplainOptions) -> int:

@@ -3,16 +3,16 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..errors import ConfigError
 from ..options import argument, option, shared
 from ..peer_options import PeerOptions
-from ..zfs.errors import ZfsError
+from ..zfs.errors import BadName, ZfsError
 from ..zfs.explain_facts import Facts
 from ..zfs.host import open_host
 from ..zfs.host_types import ZfsHost
 from ..zfs.model import Dataset
+from ..zfs.names import check_dataset
 from ..zfs.offers import InventoryRequest
 from ..zfs.plan_many import Planned
 from ..zfs.policy_read_checks import selects
@@ -25,7 +25,7 @@ from .zfs_options import PolicyOptions
 from .zfs_running import chosen_jobs, policy_of
 from .zfs_targets import LOCAL
 
-__all__ = ["Case", "LookOptions", "dataset_argument", "look_at_all"]
+__all__ = ["Case", "LookOptions", "look_at_all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,22 @@ class LookOptions(PolicyOptions):
         metavar="NAME",
         help="Only this one of its destinations, by the replication's name in the policy.",
     )
+    datasets: tuple[str, ...] = argument(
+        "DATASET", required=True, interspersed=True, help="Which dataset."
+    )
 
+    def __post_init__(self) -> None:
+        """Refuse anything but one dataset.
 
-def dataset_argument() -> Any:
-    """Declare the field of the words: one dataset."""
-    return argument("DATASET", required=True, interspersed=True, help="Which dataset.")
+        Raises:
+            ValueError: says so.
+        """
+        if len(self.datasets) != 1:
+            raise ValueError("name one dataset")
+        try:
+            check_dataset(self.datasets[0])
+        except BadName as exc:
+            raise ValueError(str(exc)) from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..options import Subcommand, flag
-from ..zfs.errors import BadName
-from ..zfs.names import check_dataset
 from ..zfs.repair import REPAIR_OPTIONS, repairs
 from ..zfs.repair_actions import AbortReceive, Repair, RepairAction, Side, zfs_command
 from .output import Refused, print_lines, shown
-from .zfs_look import Case, LookOptions, dataset_argument, look_at_all
+from .zfs_look import Case, LookOptions, look_at_all
 from .zfs_repairing import carry_out
 from .zfs_running import answered
 
@@ -35,20 +33,15 @@ class ZfsRepairOptions(LookOptions):
     destroy_newer: bool = _choice("--destroy-newer")
     rollback: bool = _choice("--rollback")
     dry_run: bool = flag("--dry-run", "-n", help="Change nothing: print what would be done.")
-    datasets: tuple[str, ...] = dataset_argument()
 
     def __post_init__(self) -> None:
-        """Refuse anything but one dataset and at most one repair.
+        """Refuse anything but one dataset, and at most one repair.
 
         Raises:
             ValueError: says so.
         """
-        if len(self.datasets) != 1:
-            raise ValueError("name one dataset")
-        try:
-            check_dataset(self.datasets[0])
-        except BadName as exc:
-            raise ValueError(str(exc)) from exc
+        # Not super(): a dataclass with slots is another class than the one that is written here.
+        super(ZfsRepairOptions, self).__post_init__()
         if len(self.chosen) > 1:
             raise ValueError(f"one repair at a time: {' or '.join(self.chosen)}")
 

@@ -35,7 +35,10 @@ class LocalTarget:
 
     Attributes:
         name: as given.
+        conversations: see `Target`.
     """
+
+    conversations = 2
 
     def __init__(self, receiver: Receiver, *, name: str = "local") -> None:
         self._receiver = receiver

@@ -30,7 +30,10 @@ class RemoteTarget:
 
     Attributes:
         name: as given.
+        conversations: see `Target`; each would be a connection.
     """
+
+    conversations = 1
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """The workers of a replication: each takes the stream that waits longest, until all are sent."""
 
 import random
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ from ..errors import LochkitError
 from ..io.bulk_meter import Meter
 from ..io.rate import RateLimit
 from .errors import Failure, ZfsError
-from .host_types import ZfsHost
+from .host_types import Sending, ZfsHost
 from .offers import AbortReceive, Received
 from .policy_types import Guarantee
 from .progress import SILENT, Reporter
@@ -31,6 +31,25 @@ __all__ = ["Workshop"]
 
 _TICK: Final = 0.25  # seconds between two reports of what has moved
 _AHEAD: Final = 32  # datasets whose snapshots are held by one command
+
+
+class _Place:
+    """A place among the streams that are sent at once, of this replication and of all."""
+
+    def __init__(self, *wanted: trio.Semaphore | None) -> None:
+        self._wanted = [one for one in wanted if one is not None]
+        self._taken: list[trio.Semaphore] = []
+
+    async def take(self) -> None:
+        """Wait for it."""
+        for one in self._wanted:
+            await one.acquire()
+            self._taken.append(one)
+
+    def leave(self) -> None:
+        """Let another have it; at once, or again."""
+        while self._taken:
+            self._taken.pop().release()
 
 
 class Workshop:
@@ -70,6 +89,7 @@ class Workshop:
         self._moving: dict[str, Meter] = {}
         self._changed = trio.Event()
         self._holding = trio.Lock()
+        self._streams = trio.Semaphore(1)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -93,7 +113,9 @@ class Workshop:
                 self._agenda.add(course.name, urgency=course.urgency, after=after)
             else:
                 self._conclude(course)
-        workers = min(concurrency, sum(one.open for one in self._courses.values()))
+        self._streams = trio.Semaphore(concurrency)
+        most = concurrency * self._target.conversations
+        workers = min(most, sum(one.open for one in self._courses.values()))
         async with trio.open_nursery() as beside:
             beside.start_soon(self._tidy.run)
             async with trio.open_nursery() as nursery:
@@ -201,17 +223,19 @@ class Workshop:
         size = offer.size
         if size is None and self._reporter is not SILENT:
             size = await self._host.estimate(shipment.spec)
-        async with self._slot():
+        place = _Place(self._streams, self._slots)
+        try:
+            await place.take()
             now = trio.current_time()
             course.started = now if course.started is None else course.started
             self._reporter.started(source, shipment.step, size)
             meter = self._moving[source] = Meter()
-            try:
-                sending = partial(self._host.send, shipment.spec)
-                result = await session.transfer(offer, sending, meter=meter, rate=self._rate)
-            finally:
-                del self._moving[source]
-                course.ended = trio.current_time()
+            sending = partial(self._sending, shipment, place)
+            result = await session.transfer(offer, sending, meter=meter, rate=self._rate)
+        finally:
+            place.leave()
+            self._moving.pop(source, None)
+            course.ended = trio.current_time()
         if result.guid != offer.to.guid:
             raise ZfsError(
                 f"{course.name}: {self._target.name} says that it has received another snapshot",
@@ -219,8 +243,14 @@ class Workshop:
             )
         return result
 
-    def _slot(self) -> AbstractAsyncContextManager[object]:
-        return nullcontext() if self._slots is None else self._slots
+    @asynccontextmanager
+    async def _sending(self, shipment: Shipment, place: "_Place") -> AsyncIterator[Sending]:
+        """Send; when the stream has ended another may begin, though the target still looks."""
+        try:
+            async with self._host.send(shipment.spec) as stream:
+                yield stream
+        finally:
+            place.leave()
 
     def _failed(self, course: Course, error: ZfsError) -> None:
         next_ = course.failed(error, most=self._retries.most)

@@ -66,9 +66,12 @@ class Target(Protocol):
 
     Attributes:
         name: for people.
+        conversations: how many go on for each stream at a time. With more than one, the next
+            stream begins while the target looks at what has become of the last.
     """
 
     name: str
+    conversations: int
 
     def session(self) -> AbstractAsyncContextManager[TargetSession]:
         """Begin a conversation; several may go on at once. At its end the target has put its

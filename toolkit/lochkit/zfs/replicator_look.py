@@ -1,10 +1,14 @@
 """Looks at both ends, and has it planned what is to be sent: at first of all, later of one."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
+import trio
+
+from ..errors import LochkitError
 from .errors import BadName, Failure, ZfsError
 from .host_types import ZfsHost
 from .mapping import target_name
@@ -68,16 +72,13 @@ class Looker:
             ZfsError: one of the ends could not be looked at.
             BadPolicy: what is wanted makes no sense.
         """
-        if source is None:
-            source = await self._source()
         wish = self._replication
-        target = await session.inventory(
-            InventoryRequest(
-                datasets=(wish.target,),
-                recursive=self._selection.recursive or len(self._selection.roots) > 1,
-                properties=(SOURCE_GUID,),
-            )
+        asked = InventoryRequest(
+            datasets=(wish.target,),
+            recursive=self._selection.recursive or len(self._selection.roots) > 1,
+            properties=(SOURCE_GUID,),
         )
+        source, target = await self._both(source, partial(session.inventory, asked))
         planned = plan_many(
             self._selection,
             source,
@@ -119,6 +120,28 @@ class Looker:
             releasable=await self._releasable(session, target),
         )
         return replace(planned, source=source, target=there, verdict=verdict)
+
+    async def _both(
+        self, source: Inventory | None, target: Callable[[], Awaitable[Inventory]]
+    ) -> tuple[Inventory, Inventory]:
+        """The inventories of both ends, read at the same time."""
+        if source is not None:
+            return source, await target()
+        found: dict[str, Inventory] = {}
+        failures: list[LochkitError] = []
+
+        async def look(end: str, at: Callable[[], Awaitable[Inventory]]) -> None:
+            try:
+                found[end] = await at()
+            except LochkitError as exc:
+                failures.append(exc)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look, "source", self._source)
+            nursery.start_soon(look, "target", target)
+        for failure in failures:
+            raise failure
+        return found["source"], found["target"]
 
     async def _source(self) -> Inventory:
         roots = self._selection.roots

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -256,12 +257,18 @@ def test_an_old_python_is_refused_politely(pyz: Path) -> None:
 def test_a_warm_help_is_quick(pyz: Path, home: Path) -> None:
     start(pyz, "--help", HOME=str(home))
     times: list[float] = []
-    # The best of many: what is measured is the program and not what else this machine has to do.
+    # The best of many, and of processor time: it waits for nothing, and what is measured is the
+    # program and not what else this machine has to do.
     while len(times) < 9 or (min(times) >= 0.25 and len(times) < 60):
-        began = time.perf_counter()
+        before = _children_seconds()
         start(pyz, "--help", HOME=str(home))
-        times.append(time.perf_counter() - began)
+        times.append(_children_seconds() - before)
     assert min(times) < 0.25
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_bytecode_is_kept_whatever_the_environment_says(pyz: Path, home: Path) -> None:

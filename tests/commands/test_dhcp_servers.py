@@ -122,6 +122,7 @@ async def running_dnsmasq(directory: Path, conf: Path) -> AsyncIterator[Path]:
             await process.wait()
 
 
+@pytest.mark.xdist_group("dnsmasq")  # its port for DHCP can not be left to the system
 @pytest.mark.parametrize("folder", [False, True])
 async def test_a_running_dnsmasq_reads_what_is_new(
     server: EtcdServer, tmp_path: Path, folder: bool

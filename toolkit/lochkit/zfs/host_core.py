@@ -18,6 +18,8 @@ __all__ = ["ZfsCore", "open_core"]
 _UNIQUE_NAME: Final = 1  # NV_UNIQUE_NAME
 _LIBRARIES: Final = ("libnvpair.so.3", "libzfs_core.so.3")  # of OpenZFS 2.0 to 2.3
 
+_AT_ONCE: Final = 8
+
 _List = ctypes.c_void_p
 
 
@@ -66,6 +68,8 @@ class ZfsCore:
 
     def __init__(self, pairs: ctypes.CDLL, core: ctypes.CDLL, *, timeout: float) -> None:
         self._pairs, self._core, self._timeout = pairs, core, timeout
+        # Its own: calls that a suspended pool keeps must not take all threads of everybody.
+        self._threads = trio.CapacityLimiter(_AT_ONCE)
 
     async def hold(self, tag: str, snapshots: Sequence[str]) -> bool:
         """Hold snapshots of one pool."""
@@ -93,7 +97,7 @@ class ZfsCore:
 
         # A pool that is suspended answers when it comes back. The thread waits; we need not.
         with trio.move_on_after(self._timeout):
-            return await trio.to_thread.run_sync(run, abandon_on_cancel=True)
+            return await trio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=self._threads)
         return False
 
     def _hold(self, tag: str, snapshots: tuple[str, ...], lists: _Lists) -> int:

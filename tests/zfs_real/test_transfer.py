@@ -35,6 +35,8 @@ from ..servers.zfs_pools import Pool, Pools, bookmarks, digest, guids, noise, pr
 from ..zfs.scissors import Scissors
 from ..zfs.transfer_scenes import FAST, remote
 
+pytestmark = pytest.mark.both_openzfs
+
 LIMIT_SECONDS = 240.0  # the machine may be an emulated one
 LIMITS = StreamLimits(stall=60.0)
 
@@ -121,7 +123,6 @@ def scene(
     return Scene(host, shared_pools, name[-60:])
 
 
-@pytest.mark.both_openzfs
 async def test_from_nothing_to_up_to_date(scene: Scene, way: Way) -> None:
     scene.snap("one", "two")
     async with way(scene) as target:
@@ -208,7 +209,6 @@ async def test_a_killed_process_is_followed_by_another(scene: Scene, way: Way, w
     assert scene.same()
 
 
-@pytest.mark.both_openzfs
 async def test_an_incremental_stream_never_goes_to_another_dataset(scene: Scene) -> None:
     """What zfs receive would do with one for a name that is not there."""
     scene.snap("one", "two")
@@ -238,7 +238,6 @@ async def _pour(stream: bytes, fileno: int) -> Trailer:
     return Trailer(ok=True, bytes=len(stream))
 
 
-@pytest.mark.both_openzfs
 @pytest.mark.needs_openzfs
 async def test_a_bookmark_is_base_enough(scene: Scene, way: Way) -> None:
     scene.snap("one")
@@ -280,7 +279,6 @@ async def test_it_goes_on_wherever_the_connection_was_cut(scene: Scene) -> None:
     assert scene.contents() == {"one": digest(noise(6, sum(b"one")))}
 
 
-@pytest.mark.both_openzfs
 @pytest.mark.needs_openzfs
 async def test_encrypted_data_goes_as_it_is(scene: Scene, way: Way, tmp_path: Path) -> None:
     key = tmp_path / "key"
@@ -302,7 +300,6 @@ async def test_encrypted_data_goes_as_it_is(scene: Scene, way: Way, tmp_path: Pa
     }
 
 
-@pytest.mark.both_openzfs
 @pytest.mark.needs_openzfs
 async def test_a_stream_brings_no_property_that_mounts_or_shares_it(scene: Scene) -> None:
     zfs("set", "mountpoint=/etc/lochkit-evil", "setuid=on", "compression=zle", scene.source)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,10 @@ async def test_a_password_that_never_comes_does_not_hold_up_our_end(
         argv = registry.argv("rotate-credentials", "web", "--service-password-fd", "0")
         process = await trio.lowlevel.open_process(argv, env=registry.environ, stdin=theirs)
         try:
-            await trio.sleep(1.0)
+            with trio.fail_after(30):
+                while not _catches(process.pid, signal.SIGTERM):
+                    await trio.sleep(0.05)
+            await trio.sleep(0.5)  # until it waits for the password
             process.send_signal(signal.SIGTERM)
             with trio.fail_after(5):
                 assert await process.wait() == 143
@@ -174,3 +178,10 @@ async def test_a_password_that_never_comes_does_not_hold_up_our_end(
             os.close(theirs)
             os.close(ours)
         assert await registry.keys() == before
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has something of its own to do at a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [caught] = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(int(caught, 16) >> (number - 1) & 1)

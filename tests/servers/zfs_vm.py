@@ -24,7 +24,6 @@ __all__ = [
     "TRACKS",
     "VmFailed",
     "build",
-    "has_image",
     "run_tests",
     "select",
     "shared_tree",
@@ -57,11 +56,6 @@ def build(tracks: Sequence[str]) -> None:
         VmFailed: it could not be done: not Debian, not root, no archive.
     """
     _told([str(SCRIPTS / "build"), "--if-missing", *tracks], BUILD_SECONDS)
-
-
-def has_image(track: str) -> bool:
-    """Return whether there is an image of a track already."""
-    return (_home() / "out" / track / "info").exists()
 
 
 @contextmanager

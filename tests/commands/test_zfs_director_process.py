@@ -115,6 +115,7 @@ async def orders_of(etcd: Client, layout: Layout) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("zfs")  # one process has the pools of zfs-fuse
 async def test_a_director_is_killed_between_order_and_result(
     shared_pools: tuple[Pool, Pool], one_etcd: EtcdServer, tmp_path: Path
 ) -> None:

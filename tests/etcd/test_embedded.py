@@ -193,7 +193,8 @@ async def test_it_dies_with_us(directory: Path) -> None:
         assert process.stdout is not None
         async with process.stdout:
             assert b"unix:" in await process.stdout.receive_some()
-        assert len(live_processes_in(directory)) == 1
+            while len(live_processes_in(directory)) != 1:  # on a busy machine it may be restarting
+                await trio.sleep(0.05)
         process.kill()
         await process.wait()
         await none_left(directory, within=5)
